@@ -1,8 +1,42 @@
 # What `make test` runs, and what it leaves out because it takes long.
-.PHONY: test unit
+.PHONY: test unit static lint sanity artifact molecule integration bench kill-test
 
-test: setup unit  ## Everything: unit, sanity, lint, molecule and integration on the lab
+test: unit static lint sanity artifact molecule integration  ## Every test; brings the lab up for the last two
 
-unit: setup  ## Unit tests only (no lab)
+unit: setup  ## Unit tests (no lab)
 	@echo "== unit tests"
 	@pytest tests/unit
+
+static: setup  ## Types and style of the Python code
+	@echo "== types and style"
+	@ruff check .
+	@ruff format --check --quiet .
+	@mypy plugins/module_utils plugins/action
+
+lint: setup  ## ansible-lint (production), yamllint, documentation
+	@echo "== lint"
+	@yamllint --strict .
+	@ansible-lint --profile production --offline --quiet
+	@antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
+
+sanity: setup  ## ansible-test sanity, without ignores
+	@echo "== sanity"
+	@tests/sanity
+
+artifact: setup  ## Build the collection, import and install it
+	@echo "== artifact"
+	@tests/artifact
+
+molecule: lab-up  ## Each role by itself on the lab
+	@echo "== molecule"
+	@molecule test --all --report
+
+integration: lab-up  ## The playbooks, modules and gates on the lab
+	@echo "== integration"
+	@pytest tests/integration --durations=10
+
+bench: lab-up  ## Benchmarks (not part of `make test`)
+	@tests/bench/run
+
+kill-test: lab-up  ## site killed at ten random moments (not part of `make test`)
+	@tests/integration/site/kill_series
