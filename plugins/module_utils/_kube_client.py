@@ -98,15 +98,12 @@ class KubeClient:
         try:
             from kubernetes import client, config
         except ImportError as error:
-            raise TuningError(f"The Python package kubernetes is missing on this host ({error}); install it.") from error
+            raise TuningError(
+                f"The Python package kubernetes is missing on this host ({error}); install it."
+            ) from error
         settings = client.Configuration()
         try:
-            if auth.get("host") and not auth.get("kubeconfig"):
-                settings.host = auth["host"]
-            else:
-                config.load_config(
-                    config_file=auth.get("kubeconfig"), context=auth.get("context"), client_configuration=settings
-                )
+            _load(config, settings, auth)
         except (config.ConfigException, OSError, TypeError, ValueError) as error:
             wanted = auth.get("kubeconfig") or "KUBECONFIG, ~/.kube/config or the pod's service account"
             raise TuningError(f"No way to a cluster was found in {wanted}: {error}") from error
@@ -135,9 +132,7 @@ class KubeClient:
                 return None
             raise
 
-    def list(
-        self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
-    ) -> Listing:
+    def list(self, resource: Resource, namespace: str | None = None, label_selector: str | None = None) -> Listing:
         """Return all objects, read in pages.
 
         :raises KubeError: with status 404 when the cluster does not serve this kind.
@@ -208,12 +203,7 @@ class KubeClient:
         answer: Object = self._json("PATCH", path, query, body, "application/merge-patch+json")
         return answer
 
-    def served_versions(self) -> dict[str, list[str]]:
-        """Return the versions of every API group that the cluster serves, the preferred one first."""
-        groups = self.read("/apis")["groups"]
-        return {group["name"]: [version["version"] for version in group["versions"]] for group in groups}
-
-    def for_each(self, call: t.Callable[[Item], Answer], items: t.Sequence[Item]) -> list[Answer]:
+    def for_each(self, call: t.Callable[[Item], Answer], items: t.Sequence[Item]) -> t.List[Answer]:
         """Return ``call`` of each item in order, as many at a time as there are connections."""
         with ThreadPoolExecutor(max_workers=self._max_connections) as pool:
             return list(pool.map(call, items))
@@ -260,6 +250,20 @@ class KubeClient:
             raise KubeError(f"{method} {path} was refused: {_reason(error)}.", error.status or 0) from error
         except HTTPError as error:
             raise KubeError(f"{self._api.configuration.host} did not answer {method} {path}: {error}.", 0) from error
+
+
+def _load(config: t.Any, settings: t.Any, auth: t.Mapping[str, t.Any]) -> None:
+    """Fill the settings from a kubeconfig or the pod's service account, unless the host alone says where to go."""
+    if auth.get("host") and not auth.get("kubeconfig"):
+        return
+    try:
+        config.load_kube_config(
+            config_file=auth.get("kubeconfig"), context=auth.get("context"), client_configuration=settings
+        )
+    except config.ConfigException:
+        if auth.get("kubeconfig") or auth.get("context"):
+            raise
+        config.load_incluster_config(client_configuration=settings)
 
 
 def _lines(response: t.Any, path: str) -> t.Iterator[bytes]:

@@ -1,0 +1,80 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to virtscale.tuning: no promise is made to other collections.
+"""What the planning of Kubernetes objects hands over: objects to write, and rows that tell of it."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.virtscale.tuning.plugins.module_utils._objects import Object
+from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row
+
+NEEDS_DISRUPTION = "needs allow_disruption: true"
+
+
+@dataclass
+class KubePlan:
+    """The writes of one step, in the order in which they are made: patches, definitions, absent."""
+
+    # Merge patches; with metadata.resourceVersion where a whole string is rewritten.
+    patches: list[Object] = field(default_factory=list)
+    # For server-side apply with our field manager.
+    definitions: list[Object] = field(default_factory=list)
+    # Whether a definition takes over a field of another manager, and may.
+    force_conflicts: bool = False
+    absent: list[Object] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.patches or self.definitions or self.absent)
+
+    def withhold(self) -> None:
+        """Drop all writes: a gate said no, or they are not allowed."""
+        self.patches, self.definitions, self.absent, self.force_conflicts = [], [], [], False
+
+    def as_result(self) -> dict[str, t.Any]:
+        """Return the plan as return values of a module."""
+        return {
+            "changed": False,
+            "patches": self.patches,
+            "definitions": self.definitions,
+            "force_conflicts": self.force_conflicts,
+            "absent": self.absent,
+            "rows": self.rows,
+        }
+
+
+def status_of(is_right: bool, allowed: bool = True) -> str:
+    """Return a row's status before anything is written."""
+    if is_right:
+        return "ok"
+    return "would_change" if allowed else "pending"
+
+
+def confirmed(planned: t.Sequence[Row], now: t.Sequence[Row], check_mode: bool) -> list[Row]:
+    """Return the planned rows with what came of them, read back after the writes.
+
+    :param now: the rows of the same plan, made again from what is measured now.
+    """
+    if check_mode:
+        return list(planned)
+    by_name = {(row["where"], row["what"]): row for row in now}
+    result = []
+    for row in planned:
+        later = by_name.pop((row["where"], row["what"]), None)
+        result.append(_outcome(row, later) if row["status"] == "would_change" else {**row, **(later or {})})
+    return result + list(by_name.values())
+
+
+def _outcome(row: Row, later: Row | None) -> Row:
+    if later is None:
+        return (
+            {**row, "status": "changed"} if row["wanted"] is None else {**row, "status": "failed", "why": "not found"}
+        )
+    status = {"ok": "changed", "would_change": "failed"}.get(str(later["status"]), later["status"])
+    why = row["why"] if status == "changed" else later["why"]
+    return {**row, "effective": later["effective"], "status": status, "why": why}
