@@ -1,0 +1,111 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to virtscale.tuning: no promise is made to other collections.
+"""A rollout as rows and return values: what would happen, and what did."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import Estimate
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Snapshot
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress import PoolProgress
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Outcome, Request, describe_plan
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import Phase, Verdict
+from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
+
+WHAT = "rendered configuration"
+Json = t.Dict[str, t.Any]
+
+
+def preview(snapshot: Snapshot, verdicts: t.Sequence[Verdict], request: Request, *, would: bool) -> Json:
+    """Return what a run would do.
+
+    :param would: True in check mode; False where nothing may be disrupted, so that the same is pending.
+    """
+    estimates = {verdict.pool.name: request.estimated(snapshot, verdict.pool) for verdict in verdicts}
+    rows = [_preview_row(verdict, estimates[verdict.pool.name], would) for verdict in verdicts]
+    lines = [
+        f"pool {verdict.pool.name}: {describe_plan(verdict, estimates[verdict.pool.name])}" for verdict in verdicts
+    ]
+    return {
+        "changed": would and any(entry["status"] == "would_change" for entry in rows),
+        "rows": rows,
+        "lines": lines,
+        "workers": len(snapshot.workers),
+        "estimate_s": round(sum(one.seconds for one in estimates.values())),
+        "pools": [
+            {
+                "name": verdict.pool.name,
+                "phase": verdict.phase.value,
+                "nodes": len(snapshot.members(verdict.pool.name)),
+                "nodes_to_roll": estimates[verdict.pool.name].nodes,
+                "estimate_s": round(estimates[verdict.pool.name].seconds),
+            }
+            for verdict in verdicts
+        ],
+    }
+
+
+def result(outcome: Outcome) -> Json:
+    """Return what a run did."""
+    pools = list(outcome.pools.values())
+    return {
+        "changed": any(pool.released or pool.rolled for pool in pools),
+        "rows": [_row(verdict, outcome.pools[verdict.pool.name]) for verdict in outcome.verdicts],
+        "workers": outcome.workers,
+        "max_disrupted_seen": outcome.max_disrupted_seen,
+        "pools": [
+            {
+                "name": verdict.pool.name,
+                "phase": verdict.phase.value,
+                "released": outcome.pools[verdict.pool.name].released,
+                "seconds": outcome.pools[verdict.pool.name].seconds,
+                "estimate_s": round(outcome.pools[verdict.pool.name].estimate.seconds),
+                "max_unavailable_seen": outcome.pools[verdict.pool.name].max_unavailable_seen,
+                "nodes": [times.as_result() for _name, times in sorted(outcome.pools[verdict.pool.name].nodes.items())],
+            }
+            for verdict in outcome.verdicts
+        ],
+    }
+
+
+def _preview_row(verdict: Verdict, forecast: Estimate, would: bool) -> Row:
+    waiting = "would_change" if would else "pending"
+    status = {Phase.UPDATED: "ok", Phase.PAUSED: "refused"}.get(verdict.phase, waiting)
+    if verdict.fault:
+        return _pool_row(verdict, verdict.pool.reached, "refused", verdict.fault)
+    return _pool_row(verdict, verdict.pool.reached, status, describe_plan(verdict, forecast))
+
+
+def _row(verdict: Verdict, progress: PoolProgress) -> Row:
+    if verdict.fault:
+        return _pool_row(verdict, progress.before, "failed", verdict.fault)
+    if verdict.phase is Phase.PAUSED:
+        return _pool_row(verdict, progress.before, "refused", verdict.why)
+    if verdict.phase is Phase.HELD:
+        return _pool_row(verdict, progress.before, "pending", verdict.why)
+    if verdict.phase is not Phase.UPDATED:
+        return _pool_row(verdict, progress.before, "failed", verdict.why)
+    if progress.rolled:
+        why = (
+            f"{len(progress.nodes)} nodes in {progress.seconds:g} s, "
+            f"at most {progress.max_unavailable_seen} out of service at once"
+        )
+        return _pool_row(verdict, progress.before, "changed", why)
+    if progress.released:
+        return _pool_row(verdict, progress.before, "changed", "released; no node had to change")
+    return _pool_row(verdict, progress.before, "ok", verdict.why or "up to date")
+
+
+def _pool_row(verdict: Verdict, before: str, status: str, why: str) -> Row:
+    pool = verdict.pool
+    return row(
+        f"pool {pool.name}",
+        WHAT,
+        before=before or None,
+        wanted=pool.target or None,
+        effective=pool.reached or None,
+        status=status,
+        why=why,
+    )

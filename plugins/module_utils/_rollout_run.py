@@ -1,0 +1,286 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to virtscale.tuning: no promise is made to other collections.
+"""The rollout itself: look, judge, do the next step, tell, until every pool is where it belongs."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeError
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_cluster import ClusterView
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import (
+    DEFAULT_DRAIN_S,
+    DEFAULT_REBOOT_S,
+    Estimate,
+    describe_seconds,
+    estimate,
+)
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Pool, Snapshot
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress import PoolProgress, ShareSeen
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import (
+    Limits,
+    Phase,
+    Step,
+    Verdict,
+    describe_waiting,
+    judge,
+    next_step,
+    outdated,
+)
+
+# A degraded condition may pass while the controller catches up; one that stays this long is a fault.
+FAULT_STAYS_S = 10.0
+# How long an API that does not answer is waited for: a control plane node reboots in less.
+API_SILENCE_S = 900.0
+_TICK_S = 1.0
+_COALESCE_S = 0.1
+
+Say = t.Callable[[str], None]
+Answer = t.TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to roll, and within which limits; no ``pools``: every pool that carries something of ours."""
+
+    pools: t.Sequence[str] = ()
+    expect: t.Mapping[str, t.AbstractSet[str]] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    timeout_s: float = 43200.0
+    stall_s: float = 3600.0
+    drain_s: float = DEFAULT_DRAIN_S
+    reboot_s: float = DEFAULT_REBOOT_S
+
+    def chosen(self, snapshot: Snapshot) -> list[Pool]:
+        """Return the pools in the order in which they are to roll.
+
+        :raises TuningError: when a pool is named that does not exist.
+        """
+        missing = sorted((set(self.pools) | set(self.expect)) - set(snapshot.pools))
+        if missing:
+            raise TuningError(f"There is no MachineConfigPool {', '.join(missing)}.")
+        if self.pools:
+            return [snapshot.pools[name] for name in self.pools]
+        pools = [pool for _name, pool in sorted(snapshot.pools.items())]
+        return [pool for pool in pools if pool.name in self.expect or _touched(snapshot, pool)]
+
+    def judged(self, snapshot: Snapshot, pools: t.Iterable[Pool]) -> list[Verdict]:
+        """Return where each pool stands."""
+        return [judge(snapshot, pool, self.expect.get(pool.name, frozenset())) for pool in pools]
+
+    def estimated(self, snapshot: Snapshot, pool: Pool) -> Estimate:
+        """Return how long the pool's outdated nodes will take."""
+        at_once = pool.at_once(len(snapshot.members(pool.name)))
+        return estimate(len(outdated(snapshot, pool)), at_once, drain_s=self.drain_s, reboot_s=self.reboot_s)
+
+
+@dataclass
+class Outcome:
+    """How it ended: each pool's last verdict, what was seen, and the sentence that says what went wrong."""
+
+    verdicts: list[Verdict]
+    pools: dict[str, PoolProgress]
+    workers: int
+    max_disrupted_seen: int = 0
+    failure: str | None = None
+
+
+class Rollout:
+    """One run over the pools of a request."""
+
+    def __init__(
+        self, view: ClusterView, request: Request, say: Say, clock: t.Callable[[], float] = time.monotonic
+    ) -> None:
+        self._view = view
+        self._request = request
+        self._say = say
+        self._clock = clock
+        self._names: list[str] = []
+        self._pools: dict[str, PoolProgress] = {}
+        self._share = ShareSeen()
+        self._fault_since: dict[str, float] = {}
+        self._last_obstacle = ""
+        self._last_silence: str | None = None
+
+    def look(self) -> tuple[Snapshot, list[Verdict]]:
+        """Return where the pools stand now; nothing is changed or waited for."""
+        snapshot = self._patiently(self._view.fresh)
+        return snapshot, self._request.judged(snapshot, self._request.chosen(snapshot))
+
+    def run(self) -> Outcome:
+        """Roll, and return how it ended; a failure is part of that, so that what was done is not lost."""
+        self._patiently(self._view.follow)
+        try:
+            return self._run()
+        finally:
+            self._view.stop()
+
+    def _run(self) -> Outcome:
+        snapshot = self._view.now()
+        self._begin(snapshot)
+        started = moved = self._clock()
+        fingerprint: t.Any = None
+        seen = -1
+        while True:
+            snapshot, verdicts, step = self._decide(self._patiently(self._view.now))
+            if step.wait is None:
+                # What changes the cluster or ends the run is decided on a fresh read, not on a watch that may lag.
+                snapshot, verdicts, step = self._decide(self._patiently(self._view.fresh))
+            if step.release is not None:
+                self._release(snapshot, step.release)
+                continue
+            if step.wait is None:
+                return self._outcome(snapshot, verdicts, step.fail or _person_paused(verdicts))
+            self._tell_obstacle(verdicts, step.wait)
+            now = self._clock()
+            previous, fingerprint = fingerprint, _fingerprint(snapshot, verdicts)
+            moved = now if fingerprint != previous else moved
+            failure = self._out_of_time(now - started, now - moved)
+            if failure is not None:
+                waiting = describe_waiting(snapshot, verdicts) or step.wait
+                return self._outcome(snapshot, verdicts, f"{failure}: {waiting}.")
+            self._tell_silence()
+            seen = self._view.wait(seen, _TICK_S)
+            time.sleep(_COALESCE_S)
+
+    def _begin(self, snapshot: Snapshot) -> None:
+        """Note how the pools are before, and tell what will happen to each."""
+        for verdict in self._request.judged(snapshot, self._request.chosen(snapshot)):
+            pool = verdict.pool
+            self._names.append(pool.name)
+            self._pools[pool.name] = PoolProgress(
+                name=pool.name,
+                before=pool.reached,
+                estimate=self._request.estimated(snapshot, pool),
+                nodes_at_start=len(snapshot.members(pool.name)),
+                behind_at_start=len(outdated(snapshot, pool)),
+            )
+            self._say(f"pool {pool.name}: {describe_plan(verdict, self._pools[pool.name].estimate)}")
+
+    def _decide(self, snapshot: Snapshot) -> tuple[Snapshot, list[Verdict], Step]:
+        """Judge, note and tell what is seen, and return the next step."""
+        now = self._clock()
+        gone = [name for name in self._names if name not in snapshot.pools]
+        if gone:
+            return snapshot, [], Step(fail=f"MachineConfigPool {gone[0]} was deleted while it was waited for.")
+        verdicts = self._request.judged(snapshot, [snapshot.pools[name] for name in self._names])
+        self._share.observe(snapshot)
+        for verdict in verdicts:
+            self._observe(snapshot, verdict, now)
+        settling = [verdict for verdict in verdicts if verdict.fault and not self._fault_stays(verdict, now)]
+        if settling:
+            return snapshot, verdicts, Step(wait=f"pool {settling[0].pool.name}: {settling[0].fault}")
+        return snapshot, verdicts, next_step(snapshot, verdicts, self._request.limits)
+
+    def _observe(self, snapshot: Snapshot, verdict: Verdict, now: float) -> None:
+        progress = self._pools[verdict.pool.name]
+        if verdict.phase is Phase.ROLLING and progress.began is None:
+            # The first judgement of a pool that waited: from here on its own numbers count.
+            progress.began = now
+            progress.behind_at_start = len(outdated(snapshot, verdict.pool))
+            progress.estimate = self._request.estimated(snapshot, verdict.pool)
+        progress.observe(snapshot, verdict.pool, now)
+        if verdict.phase is Phase.ROLLING:
+            progress.ended = None
+            line = progress.line(snapshot, verdict.pool, now)
+            if line is not None:
+                self._say(line)
+        elif verdict.phase is Phase.UPDATED and progress.began is not None and progress.ended is None:
+            progress.ended = now
+            self._say(
+                f"pool {progress.name}: done, {len(progress.nodes)} nodes in {describe_seconds(progress.seconds)}, "
+                f"at most {progress.max_unavailable_seen} out of service at once"
+            )
+        if verdict.fault is None:
+            self._fault_since.pop(verdict.pool.name, None)
+
+    def _fault_stays(self, verdict: Verdict, now: float) -> bool:
+        return now - self._fault_since.setdefault(verdict.pool.name, now) >= FAULT_STAYS_S
+
+    def _release(self, snapshot: Snapshot, pool: Pool) -> None:
+        """Take our pause away; a pool that somebody wrote to meanwhile is judged again first."""
+        if not self._patiently(lambda: self._view.release(pool)):
+            return
+        progress = self._pools[pool.name]
+        progress.released = True
+        forecast = self._request.estimated(snapshot, pool)
+        self._say(f"pool {pool.name}: {'released' if pool.paused else 'was unpaused already'}, {forecast}")
+
+    def _out_of_time(self, elapsed_s: float, still_s: float) -> str | None:
+        if elapsed_s > self._request.timeout_s:
+            return f"The rollout is not done after timeout_s = {self._request.timeout_s:g} s"
+        if still_s > self._request.stall_s:
+            return f"Nothing moved for stall_s = {self._request.stall_s:g} s"
+        return None
+
+    def _tell_obstacle(self, verdicts: t.Sequence[Verdict], obstacle: str) -> None:
+        """Say once what is waited for where no pool is rolling; rolling pools have lines of their own."""
+        if any(verdict.phase is Phase.ROLLING for verdict in verdicts):
+            obstacle = ""
+        if obstacle and obstacle != self._last_obstacle:
+            self._say(obstacle)
+        self._last_obstacle = obstacle
+
+    def _tell_silence(self) -> None:
+        silence = self._view.unreachable
+        if bool(silence) != bool(self._last_silence):
+            self._say(f"the API does not answer, waiting: {silence}" if silence else "the API answers again")
+        self._last_silence = silence
+
+    def _patiently(self, call: t.Callable[[], Answer]) -> Answer:
+        """Return ``call()``, again and again while the API restarts.
+
+        :raises KubeError: when it refuses, or stays silent for API_SILENCE_S.
+        """
+        since = self._clock()
+        while True:
+            try:
+                return call()
+            except KubeError as error:
+                if not error.transient or self._clock() - since > API_SILENCE_S:
+                    raise
+                self._tell_silence()
+                time.sleep(_TICK_S)
+
+    def _outcome(self, snapshot: Snapshot, verdicts: list[Verdict], failure: str | None) -> Outcome:
+        return Outcome(verdicts, self._pools, len(snapshot.workers), self._share.most, failure)
+
+
+def describe_plan(verdict: Verdict, forecast: Estimate) -> str:
+    """Return what will happen to a pool, and for how long, before it happens."""
+    if verdict.phase is Phase.UPDATED:
+        return verdict.why or "up to date"
+    if verdict.phase is Phase.PAUSED:
+        return f"{verdict.why}, and it is left as it is"
+    if verdict.phase is Phase.RENDERING:
+        return verdict.why
+    return f"{forecast}, {'rolling already' if verdict.phase is Phase.ROLLING else verdict.why}"
+
+
+def _touched(snapshot: Snapshot, pool: Pool) -> bool:
+    """Return whether the pool carries anything of ours: our pause, our label, a configuration of ours."""
+    return (
+        pool.ours
+        or any(generator.ours for generator in snapshot.generators_of(pool))
+        or any(source.ours for source in snapshot.sources_of(pool).values())
+    )
+
+
+def _person_paused(verdicts: t.Sequence[Verdict]) -> str | None:
+    names = [verdict.pool.name for verdict in verdicts if verdict.phase is Phase.PAUSED]
+    if not names:
+        return None
+    pools = f"Pool {names[0]} is" if len(names) == 1 else f"Pools {', '.join(names)} are"
+    return f"{pools} paused by somebody else and not up to date; nothing was done there. Unpause and run again."
+
+
+def _fingerprint(snapshot: Snapshot, verdicts: t.Sequence[Verdict]) -> t.Any:
+    """Return what differs as soon as anything moves in the pools that are waited for."""
+    return [
+        (verdict.phase, verdict.why, verdict.pool.updated, verdict.pool.ready, snapshot.members(verdict.pool.name))
+        for verdict in verdicts
+    ]

@@ -1,0 +1,151 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout
+version_added: 0.1.0
+short_description: Roll MachineConfigPools one after the other, and show how it goes
+description:
+  - Waits until each pool's configuration is rendered from what is asked for now, releases the pools that this
+    collection paused, and waits until every node runs it.
+  - Nothing is concluded from the pool's condition C(Updated) alone, which is also true before the controller
+    reacts, and stays true when a refused KubeletConfig stops all rendering. The names of the sources and the content
+    of their files are compared with the rendered configuration.
+  - A pool that this collection paused carries the annotation C(tuning.virtscale/paused). Mark and pause are taken
+    away in one write that fails when somebody else wrote in between. A pause without the mark is a person's; it is
+    reported, never lifted and not waited for.
+  - Before a pool is released, the workers of the whole cluster that are unready, cordoned or in the middle of
+    an update are counted; those and the pool's C(maxUnavailable) together stay within O(max_disrupted_share).
+  - While it waits, it shows a line for each rolling pool when something changes and at least every 15 seconds.
+  - All that a run must remember is in the cluster, so a run that was killed is finished by running it again.
+    A restart of the API server is waited for.
+  - An action plugin, which runs on the controller with the controller's Python.
+options:
+  pools:
+    description:
+      - The pools, in the order in which they are to roll.
+      - If empty, every pool that carries something of this collection (its pause, its label, or a
+        KubeletConfig or MachineConfig with its label) and those of O(expect), by name.
+    type: list
+    elements: str
+    default: []
+  expect:
+    description:
+      - For each pool, names of MachineConfigs that must be rendered into it.
+      - Those that exist now and those of accepted KubeletConfigs are waited for anyway; name what may not exist yet.
+    type: dict
+    default: {}
+  release:
+    description:
+      - Whether pools may be released.
+      - V(false) looks once, changes nothing, waits for nothing and reports what is pending.
+    type: bool
+    default: true
+  one_at_a_time:
+    description: Whether a pool is released only when the one before is done.
+    type: bool
+    default: true
+  max_disrupted_share:
+    description:
+      - How much of all workers may be out of service at once, for any reason, when a pool is released.
+      - Above 0, at most 1.
+      - The number of workers is rounded down, but at least 1.
+    type: raw
+    default: 0.1
+  timeout_s:
+    description: Give up after so many seconds.
+    type: raw
+    default: 43200
+  stall_s:
+    description:
+      - Give up when nothing moved for so many seconds.
+      - The controller itself reports a drain as failed after one hour.
+    type: raw
+    default: 3600
+  drain_s:
+    description: Seconds that draining a node takes, for the estimate. By default the grace period of a pod.
+    type: raw
+    default: 30.0
+  reboot_s:
+    description:
+      - Seconds from a node's drain until it is back, for the estimate.
+      - The default is an assumption for bare metal.
+    type: raw
+    default: 300.0
+extends_documentation_fragment:
+  - virtscale.tuning.attributes
+  - virtscale.tuning.kube
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Reports what it would release and wait for, with the estimate.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+author:
+  - The virtscale.tuning maintainers (@virtscale)
+"""
+
+EXAMPLES = r"""
+- name: Roll everything that this collection has prepared
+  virtscale.tuning.rollout:
+
+- name: Say what is pending, and how long it would take
+  virtscale.tuning.rollout:
+    release: false
+  register: pending
+
+- name: Roll two zones together, with a fifth of the workers at most
+  virtscale.tuning.rollout:
+    pools: [zone-0, zone-1]
+    expect:
+      zone-0: [99-zone-0-generated-kubelet]
+      zone-1: [99-zone-1-generated-kubelet]
+    one_at_a_time: false
+    max_disrupted_share: 0.2
+"""
+
+RETURN = r"""
+pools:
+  description:
+    - The pools in their order. C(phase) is C(rendering), C(held), C(rolling), C(updated) or C(paused) by a person.
+    - After a run, C(nodes) has the seconds observed on each node, null for what was not seen.
+    - With O(release=false) and in check mode, C(nodes) and C(nodes_to_roll) are numbers.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - name: zone-0
+      phase: updated
+      released: true
+      seconds: 122.4
+      estimate_s: 124
+      max_unavailable_seen: 10
+      nodes: [{"node": "worker001", "total_s": 31.0, "cordoned_s": 26.1, "drain_s": 6.2, "reboot_s": 2.4}]
+rows:
+  description: One row a pool, in the shape that M(virtscale.tuning.record) keeps.
+  returned: always
+  type: list
+  elements: dict
+workers:
+  description: How many workers the cluster has.
+  returned: always
+  type: int
+max_disrupted_seen:
+  description: The most workers that were out of service at once, in all pools and for any reason.
+  returned: after a run
+  type: int
+estimate_s:
+  description: The seconds that the pools would take one after the other.
+  returned: with O(release=false) and in check mode
+  type: int
+lines:
+  description: What would happen to each pool, in words.
+  returned: with O(release=false) and in check mode
+  type: list
+  elements: str
+"""
