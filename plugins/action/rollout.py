@@ -46,9 +46,17 @@ class ActionModule(ActionBase):
         base = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
         try:
-            return {**base, **self._rollout(arguments)}
+            return {**base, **self._rollout({**arguments, **self._auth_of_environment()})}
         except TuningError as error:
             return {**base, "failed": True, "msg": str(error), **error.details}
+
+    def _auth_of_environment(self) -> dict[str, t.Any]:
+        """Return what the keyword ``environment``, which reaches modules only, says of the way to the cluster."""
+        environment: dict[str, str] = {}
+        self._compute_environment_string(environment)
+        named = {name: environment.get(spec["fallback"][1][0]) for name, spec in AUTH_SPEC.items()}
+        named["kubeconfig"] = named["kubeconfig"] or environment.get("KUBECONFIG")
+        return {name: value for name, value in named.items() if value and name not in self._task.args}
 
     def _rollout(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
         request = _request(arguments)
