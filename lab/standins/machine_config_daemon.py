@@ -1,0 +1,170 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stand-in for the machine-config-daemon of every node.
+
+It answers the real machine-config-controller in the node's annotations as the daemon does: asks for a drain,
+"reboots" (the node is not Ready for a while), boots with the new configuration, asks for an uncordon, reports
+Done. Of a MachineConfig it applies what the lab shows: kubelet.conf, which it writes to the node's simulated
+disk for the kubelet's stand-in, and the number of pods that follows from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import threading
+import time
+import typing as t
+from pathlib import Path
+
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
+    MACHINE_CONFIG_POOLS,
+    MACHINE_CONFIGS,
+    NODES,
+    KubeClient,
+    KubeError,
+    Object,
+)
+from follow import follow, set_up_logging
+from ignition import BadConfig, kubelet_conf, max_pods
+from node_protocol import REBOOTING, Annotate, Boot, Done, FirstBoot, Reboot, Step, next_step
+
+FIELD_MANAGER = "machine-config-daemon"
+FIRST_POOL = "worker"
+
+log = logging.getLogger("standin")
+
+
+class Daemons:
+    """The daemons of all nodes."""
+
+    def __init__(self, client: KubeClient, nodes_dir: Path, reboot_seconds: float) -> None:
+        self._client = client
+        self._nodes_dir = nodes_dir
+        self._reboot_seconds = reboot_seconds
+        self._rebooting: set[str] = set()
+        self._configs: dict[str, Object] = {}
+
+    def handle(self, node: Object) -> None:
+        """Take the node's next step, if it is the node's turn."""
+        name = node["metadata"]["name"]
+        if name in self._rebooting:
+            return
+        step = next_step(node["metadata"].get("annotations") or {})
+        if step is None:
+            return
+        try:
+            self._take(node, step)
+        except BadConfig as error:
+            log.error("%s is degraded: %s", name, error)
+            if (node["metadata"].get("annotations") or {}).get("machineconfiguration.openshift.io/reason") != str(error):
+                self._annotate(name, Annotate.degraded(str(error)).annotations)
+
+    def _take(self, node: Object, step: Step) -> None:
+        name = node["metadata"]["name"]
+        match step:
+            case FirstBoot():
+                self._first_boot(name)
+            case Annotate():
+                self._annotate(name, step.annotations)
+            case Reboot():
+                kubelet_conf(self._config(step.to))  # a configuration that cannot be read is found before the drain
+                if self._same_content(step.current, step.to):
+                    self._annotate(name, Done(step.to).annotations)
+                else:
+                    self._annotate(name, step.annotations)
+            case Boot():
+                self._reboot(node, step)
+            case Done():
+                self._annotate(name, step.annotations)
+                log.info("%s is done with %s", name, step.config)
+
+    def _first_boot(self, name: str) -> None:
+        """Boot a new node with what its pool has rendered; before that there is nothing to boot."""
+        pool = self._client.get(MACHINE_CONFIG_POOLS, FIRST_POOL) or {}
+        config = pool.get("spec", {}).get("configuration", {}).get("name")
+        if not config:
+            raise KubeError(f"The pool {FIRST_POOL} has no rendered configuration yet.", 0)
+        self._boot_with(name, config)
+        self._annotate(name, FirstBoot.annotations_for(config))
+        log.info("%s booted first, with %s", name, config)
+
+    def _reboot(self, node: Object, step: Boot) -> None:
+        """Take the node down now, and bring it up again when the reboot time has passed."""
+        name = node["metadata"]["name"]
+        # What the watch told may be older than the end of a reboot: ask again before taking a node down.
+        node = self._client.get(NODES, name) or node
+        if next_step(node["metadata"].get("annotations") or {}) != step:
+            return
+        self._rebooting.add(name)
+        try:
+            self._annotate(name, {REBOOTING: step.config})
+            conditions = [
+                condition | {"status": "False", "reason": "KubeletNotReady", "message": "The node reboots."}
+                if condition["type"] == "Ready"
+                else condition
+                for condition in node["status"].get("conditions", [])
+            ]
+            self._patch_status(name, {"conditions": conditions})
+        except KubeError:
+            self._rebooting.discard(name)
+            raise
+        log.info("%s reboots into %s", name, step.config)
+        timer = threading.Timer(self._reboot_seconds, self._come_up, (name, step))
+        timer.daemon = True
+        timer.start()
+
+    def _come_up(self, name: str, step: Boot) -> None:
+        while True:
+            try:
+                self._boot_with(name, step.config)
+                self._annotate(name, step.annotations)
+                self._rebooting.discard(name)
+                return
+            except KubeError as error:
+                log.warning("%s cannot come up yet: %s", name, error)
+                time.sleep(1)
+
+    def _boot_with(self, name: str, config: str) -> None:
+        """Put a configuration on the node's disk and let its kubelet start with it."""
+        text = kubelet_conf(self._config(config))
+        directory = self._nodes_dir / name
+        directory.mkdir(parents=True, exist_ok=True)
+        new = directory / "kubelet.conf.new"
+        new.write_text(text)
+        new.rename(directory / "kubelet.conf")
+        pods = str(max_pods(text))
+        self._patch_status(name, {"capacity": {"pods": pods}, "allocatable": {"pods": pods}})
+
+    def _same_content(self, one: str, other: str) -> bool:
+        return bool(self._config(one)["spec"] == self._config(other)["spec"])
+
+    def _config(self, name: str) -> Object:
+        """A rendered MachineConfig; they never change, so each is read once."""
+        if name not in self._configs:
+            config = self._client.get(MACHINE_CONFIGS, name)
+            if config is None:
+                raise BadConfig(f"machineconfig.machineconfiguration.openshift.io \"{name}\" not found")
+            self._configs[name] = config
+        return self._configs[name]
+
+    def _annotate(self, name: str, annotations: t.Mapping[str, str | None]) -> None:
+        self._client.merge_patch(NODES, name, {"metadata": {"annotations": annotations}}, field_manager=FIELD_MANAGER)
+
+    def _patch_status(self, name: str, status: Object) -> None:
+        self._client.merge_patch(NODES, f"{name}/status", {"status": status}, field_manager=FIELD_MANAGER)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Stand-in for the machine-config-daemon of every node.")
+    parser.add_argument("--kubeconfig", required=True)
+    parser.add_argument("--nodes-dir", required=True, type=Path)
+    parser.add_argument("--reboot-seconds", type=float, default=1.0)
+    arguments = parser.parse_args()
+    set_up_logging()
+    client = KubeClient.connect({"kubeconfig": arguments.kubeconfig})
+    follow(client, NODES, Daemons(client, arguments.nodes_dir, arguments.reboot_seconds).handle)
+
+
+if __name__ == "__main__":
+    main()
