@@ -63,11 +63,25 @@ def result(outcome: Outcome) -> Json:
                 "seconds": outcome.pools[verdict.pool.name].seconds,
                 "estimate_s": round(outcome.pools[verdict.pool.name].estimate.seconds),
                 "max_unavailable_seen": outcome.pools[verdict.pool.name].max_unavailable_seen,
-                "nodes": [times.as_result() for _name, times in sorted(outcome.pools[verdict.pool.name].nodes.items())],
+                "nodes": _node_times(pools, verdict.pool.name),
             }
             for verdict in outcome.verdicts
         ],
     }
+
+
+def _node_times(pools: t.Sequence[PoolProgress], name: str) -> list[Json]:
+    """Return what each node of a pool took; ``began_s`` counts from the first node of the whole run."""
+    chosen = [times.selected for pool in pools for times in pool.nodes.values() if times.selected is not None]
+    return [
+        {
+            **times.as_result(),
+            "began_s": None if times.selected is None else round(times.selected - min(chosen), 1),
+        }
+        for pool in pools
+        if pool.name == name
+        for _name, times in sorted(pool.nodes.items())
+    ]
 
 
 def _preview_row(verdict: Verdict, forecast: Estimate, would: bool) -> Row:

@@ -113,7 +113,8 @@ RETURN = r"""
 pools:
   description:
     - The pools in their order. C(phase) is C(rendering), C(held), C(rolling), C(updated) or C(paused) by a person.
-    - After a run, C(nodes) has the seconds observed on each node, null for what was not seen.
+    - After a run, C(nodes) has the seconds observed on each node, null for what was not seen; C(began_s) counts from
+      the first node of the run.
     - With O(release=false) and in check mode, C(nodes) and C(nodes_to_roll) are numbers.
   returned: always
   type: list
@@ -125,7 +126,8 @@ pools:
       seconds: 122.4
       estimate_s: 124
       max_unavailable_seen: 10
-      nodes: [{"node": "worker001", "total_s": 31.0, "cordoned_s": 26.1, "drain_s": 6.2, "reboot_s": 2.4}]
+      nodes:
+        - {"node": "worker001", "began_s": 0.0, "total_s": 31.0, "cordoned_s": 26.1, "drain_s": 6.2, "reboot_s": 2.4}
 rows:
   description: One row a pool, in the shape that M(virtscale.tuning.record) keeps.
   returned: always
