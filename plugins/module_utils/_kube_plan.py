@@ -11,6 +11,13 @@ from dataclasses import dataclass, field
 from ansible_collections.virtscale.tuning.plugins.module_utils._objects import Object
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row
 
+# Mirrors the documentation fragment virtscale.tuning.plan.
+PLAN_SPEC: dict[str, dict[str, t.Any]] = {
+    "facts": {"type": "dict", "required": True},
+    "allow_disruption": {"type": "bool", "default": False},
+    "force_conflicts": {"type": "bool", "default": False},
+    "expected_rows": {"type": "list", "elements": "dict", "default": []},
+}
 NEEDS_DISRUPTION = "needs allow_disruption: true"
 
 
@@ -56,10 +63,12 @@ def status_of(is_right: bool, allowed: bool = True) -> str:
 
 
 def confirmed(planned: t.Sequence[Row], now: t.Sequence[Row], check_mode: bool) -> list[Row]:
-    """Return the planned rows with what came of them, read back after the writes.
+    """Return the planned rows with what came of them, read back after the writes; without any, those of now.
 
     :param now: the rows of the same plan, made again from what is measured now.
     """
+    if not planned:
+        return list(now)
     if check_mode:
         return list(planned)
     by_name = {(row["where"], row["what"]): row for row in now}

@@ -123,3 +123,28 @@ def remember(item: t.Mapping[str, t.Any], wanted: t.Mapping[str, t.Any]) -> Obje
     before = merged(undo(item, wanted), remembered(item))
     note = {"metadata": {"annotations": {BEFORE_ANNOTATION: json.dumps(before, sort_keys=True)}}}
     return merged(wanted, note) if before else dict(wanted)
+
+
+def give_back(item: t.Mapping[str, t.Any], only: t.Callable[[Path], bool] = lambda path: True) -> Object:
+    """Return the merge patch that gives back what an object remembers and forgets it; empty when it remembers nothing.
+
+    :param only: chooses among the remembered paths; the others stay remembered.
+    """
+    patch: Object = {}
+    kept: Object = {}
+    for path, value in leaves(remembered(item)).items():
+        if only(path):
+            patch = merged(patch, nested(path, value))
+        else:
+            kept = merged(kept, nested(path, value))
+    if not patch:
+        return {}
+    note = json.dumps(kept, sort_keys=True) if kept else None
+    return merged(patch, {"metadata": {"annotations": {BEFORE_ANNOTATION: note}}})
+
+
+def identified(item: t.Mapping[str, t.Any], body: t.Mapping[str, t.Any]) -> Object:
+    """Return ``body`` as a patch or definition of the (cluster-wide) object ``item``."""
+    return merged(
+        body, {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": {"name": item["metadata"]["name"]}}
+    )

@@ -1,0 +1,128 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ocp_info
+short_description: Measure what the tuning of an OpenShift cluster needs to know
+version_added: 0.1.0
+author: The virtscale.tuning maintainers (@virtscale)
+description:
+  - Reads nodes, machine configuration, network and OpenShift Virtualization in a few requests, and on request the
+    effective configuration of every kubelet through the API server.
+  - The facts are the API's own objects, less what no plan looks at. Kinds that the cluster does not serve are empty.
+extends_documentation_fragment:
+  - virtscale.tuning.attributes
+  - virtscale.tuning.attributes.read_only
+  - virtscale.tuning.kube
+options:
+  gather_subset:
+    description:
+      - V(machines) are the nodes, MachineConfigPools and KubeletConfigs.
+      - V(network) is the cluster's network configuration, which limits the pods of a node.
+      - V(hyperconverged) is the HyperConverged object in the newest API version that is served, the schema of its
+        migration limits, the KubeVirt object that it makes, and the Deployment virt-api.
+      - V(kubelets) asks every kubelet for its effective configuration (C(/configz)); it brings V(machines) with it.
+    type: list
+    elements: str
+    choices: [machines, network, hyperconverged, kubelets]
+    default: [machines, network, hyperconverged]
+  max_connections:
+    description: How many requests to kubelets run at a time, 1 to 100.
+    type: raw
+    default: 10
+"""
+
+EXAMPLES = r"""
+- name: Measure the cluster and every kubelet
+  virtscale.tuning.ocp_info:
+    gather_subset: [machines, network, kubelets]
+  register: measured
+
+- name: Plan a KubeletConfig on it
+  virtscale.tuning.kubelet_plan:
+    facts: "{{ measured.facts }}"
+"""
+
+RETURN = r"""
+facts:
+  description:
+    - What was read, by name. The plan modules of this collection take it whole.
+  returned: success
+  type: dict
+  contains:
+    nodes:
+      description: Node objects with labels, the machine-config-controller's annotations, capacity and conditions.
+      type: list
+      elements: dict
+      returned: with V(machines) or V(kubelets)
+    pools:
+      description: MachineConfigPool objects.
+      type: list
+      elements: dict
+      returned: with V(machines) or V(kubelets)
+    kubelet_configs:
+      description: KubeletConfig objects.
+      type: list
+      elements: dict
+      returned: with V(machines) or V(kubelets)
+    network:
+      description: The object C(network.config.openshift.io/cluster), or null.
+      type: dict
+      returned: with V(network)
+    hyperconverged:
+      description: >-
+        The C(object) as it is and the C(api) that serves it - version, path, fields and defaults of its limits; null
+        where there is none.
+      type: dict
+      returned: with V(hyperconverged)
+    kubevirt:
+      description: The KubeVirt object of the same namespace, or null.
+      type: dict
+      returned: with V(hyperconverged)
+    virt_api:
+      description: The Deployment virt-api, or null.
+      type: dict
+      returned: with V(hyperconverged)
+    kubelets:
+      description: By node, the C(config) of its kubelet or the C(error) that came instead.
+      type: dict
+      returned: with V(kubelets)
+settled:
+  description: Whether KubeVirt and virt-api follow what the HyperConverged object says now.
+  returned: success
+  type: bool
+  sample: true
+"""
+
+import typing as t
+
+from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster_facts import ClusterReader
+from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged import settled
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube_adapter import AUTH_SPEC
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_int
+
+SUBSETS = ["machines", "network", "hyperconverged", "kubelets"]
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    **AUTH_SPEC,
+    "gather_subset": {"type": "list", "elements": "str", "choices": SUBSETS, "default": SUBSETS[:3]},
+    "max_connections": {"type": "raw", "default": 10},
+}
+
+
+def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    client = KubeClient.connect(params, parse_int("max_connections", params["max_connections"], maximum=100))
+    facts = ClusterReader(client).read(params["gather_subset"])
+    return {"changed": False, "facts": facts, "settled": settled(facts)}
+
+
+def main() -> t.NoReturn:
+    run_module(compute, SPEC)
+
+
+if __name__ == "__main__":
+    main()
