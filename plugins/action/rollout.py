@@ -25,6 +25,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     **AUTH_SPEC,
     "pools": {"type": "list", "elements": "str", "default": []},
     "expect": {"type": "dict", "default": {}},
+    "planned": {"type": "dict", "default": {}},
     "release": {"type": "bool", "default": True},
     "one_at_a_time": {"type": "bool", "default": True},
     "max_disrupted_share": {"type": "raw", "default": 0.1},
@@ -80,6 +81,7 @@ def _request(arguments: t.Mapping[str, t.Any]) -> Request:
     return Request(
         pools=arguments["pools"],
         expect={pool: frozenset(names) for pool, names in arguments["expect"].items()},
+        planned=arguments["planned"],
         limits=Limits(arguments["one_at_a_time"], float(share)),
         **seconds,
     )

@@ -20,6 +20,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate
     estimate,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Pool, Snapshot
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_planned import planned_snapshot
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress import PoolProgress, ShareSeen
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import (
     Limits,
@@ -49,6 +50,7 @@ class Request:
 
     pools: t.Sequence[str] = ()
     expect: t.Mapping[str, t.AbstractSet[str]] = field(default_factory=dict)
+    planned: t.Mapping[str, t.Any] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     timeout_s: float = 43200.0
     stall_s: float = 3600.0
@@ -107,8 +109,8 @@ class Rollout:
         self._last_silence: str | None = None
 
     def look(self) -> tuple[Snapshot, list[Verdict]]:
-        """Return where the pools stand now; nothing is changed or waited for."""
-        snapshot = self._patiently(self._view.fresh)
+        """Return where the pools stand now, or after what is planned; nothing is changed or waited for."""
+        snapshot = planned_snapshot(self._patiently(self._view.fresh), self._request.planned)
         return snapshot, self._request.judged(snapshot, self._request.chosen(snapshot))
 
     def run(self) -> Outcome:
@@ -257,7 +259,7 @@ def describe_plan(verdict: Verdict, forecast: Estimate) -> str:
     if verdict.phase is Phase.PAUSED:
         return f"{verdict.why}, and it is left as it is"
     if verdict.phase is Phase.RENDERING:
-        return verdict.why
+        return f"{forecast}, {verdict.why}" if forecast.nodes else verdict.why
     return f"{forecast}, {'rolling already' if verdict.phase is Phase.ROLLING else verdict.why}"
 
 

@@ -37,6 +37,12 @@ options:
       - Those that exist now and those of accepted KubeletConfigs are waited for anyway; name what may not exist yet.
     type: dict
     default: {}
+  planned:
+    description:
+      - The return value C(planned) of the plan modules, for a preview on what they would have done.
+      - A run that changes something takes no notice of it.
+    type: dict
+    default: {}
   release:
     description:
       - Whether pools may be released.

@@ -8,6 +8,7 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Snapshot
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_planned import planned_snapshot
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import (
     Limits,
     Phase,
@@ -16,6 +17,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state im
     describe_waiting,
     judge,
     next_step,
+    outdated,
 )
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.rollout_cluster import (
     MCO,
@@ -278,3 +280,19 @@ def test_master_and_worker_fall_behind_custom_pools_as_the_controller_has_it() -
     cluster = snapshot([node("a", None), node("b", labels=labels)], [pool("worker"), pool("master"), pool()])
     assert [cluster.pool_of(cluster.nodes[name]) for name in "ab"] == ["worker", "master"]
     assert f"{MCO}/role" in WORKER_CONFIG["metadata"]["labels"]
+
+
+def test_a_preview_stands_on_what_is_planned() -> None:
+    planned = {
+        "node_labels": {"a": {"node-role.kubernetes.io/zone-0": "", "old": None}},
+        "pools": [pool(paused=True, marked=True, target="", max_unavailable=10), pool("zone-1", max_unavailable=3)],
+    }
+    live = snapshot([node("a", None, labels={"old": ""})], [pool("worker"), pool("zone-1")])
+    after = planned_snapshot(live, planned)
+    assert after.nodes["a"].labels == {"node-role.kubernetes.io/worker": "", "node-role.kubernetes.io/zone-0": ""}
+    assert [node.name for node in after.members("zone-0")] == ["a"]
+    assert judge(after, after.pools["zone-0"]).phase is Phase.RENDERING
+    assert [node.name for node in outdated(after, after.pools["zone-0"])] == ["a"]
+    assert after.pools["zone-1"] == live.pools["zone-1"]
+    held = planned_snapshot(live, {"pools": [pool("zone-1", paused=True, marked=True)]}).pools["zone-1"]
+    assert (held.marked, held.paused, held.target) == (True, True, "")
