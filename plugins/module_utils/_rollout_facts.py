@@ -47,6 +47,11 @@ class Node:
         return _WORKER_LABEL in self.labels
 
     @property
+    def managed(self) -> bool:
+        """Whether the machine-config-controller cares for it: not for Windows."""
+        return self.labels.get("kubernetes.io/os") != "windows"
+
+    @property
     def done(self) -> bool:
         """Whether the daemon has nothing left to do."""
         return bool(self.current) and self.current == self.desired and self.state == "Done"
@@ -59,7 +64,7 @@ class Node:
     @property
     def disrupted(self) -> bool:
         """Whether it takes no work now or may stop doing so: the controller's own rule, plus failing nodes."""
-        return not self.ready or self.cordoned or not self.done
+        return not self.ready or self.cordoned or (self.managed and not self.done)
 
     @property
     def draining(self) -> bool:
@@ -185,6 +190,8 @@ class Snapshot:
 
     def pool_of(self, node: Node) -> str | None:
         """Return the one pool that the controller serves a node from; None in no pool or in two custom ones."""
+        if not node.managed:
+            return None
         matching = [name for name, pool in self.pools.items() if pool.node_selector.matches(node.labels)]
         custom = [name for name in matching if name not in _BUILT_IN_POOLS]
         if len(custom) > 1:

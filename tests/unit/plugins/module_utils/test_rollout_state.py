@@ -15,6 +15,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state im
     Step,
     Verdict,
     describe_waiting,
+    disrupted,
     judge,
     next_step,
     outdated,
@@ -266,6 +267,12 @@ def test_waiting_nodes_are_named_with_what_they_wait_for() -> None:
         "pool zone-0: d waits for its turn",
         "pool zone-0: e waits for being uncordoned",
     ]
+
+
+def test_a_windows_node_is_in_no_pool_and_in_service_while_it_is_ready() -> None:
+    windows = node("a", config="", labels={"kubernetes.io/os": "windows"})
+    cluster = snapshot([windows], [pool()])
+    assert (cluster.members("zone-0"), disrupted(cluster), len(cluster.workers)) == ([], [], 1)
 
 
 def test_a_selector_without_requirements_selects_nothing() -> None:
