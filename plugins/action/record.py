@@ -9,12 +9,13 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible_collections.virtscale.tuning.plugins.module_utils._action_record import (
     current_run,
+    entry_of_data,
     entry_of_failure,
     entry_of_result,
     hosts_without_result,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._record import STEPS, Json, host_entry
+from ansible_collections.virtscale.tuning.plugins.module_utils._record import STEPS, Json
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "role": {"type": "str", "required": True},
@@ -40,7 +41,7 @@ class ActionModule(ActionBase):
         )
         try:
             run = current_run(variables)
-            run.begin({"playbook": _playbook(variables), "check_mode": bool(self._task.check_mode)})
+            run.begin(check_mode=bool(self._task.check_mode))
             path = run.add(arguments["role"], arguments["step"], _entries(arguments, variables))
         except (TuningError, OSError) as error:
             return {**result, "failed": True, "msg": str(error)}
@@ -52,7 +53,7 @@ def _entries(arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[s
     if arguments["failure"] is not None:
         return {host: entry_of_failure(host, arguments["failed_task"], arguments["failure"])}
     if not arguments["per_host"]:
-        return {host: host_entry(data=arguments["data"], rows=arguments["rows"])}
+        return {host: entry_of_data(arguments["data"], arguments["rows"])}
     hostvars = variables["hostvars"]
     results = {
         name: hostvars[name][arguments["per_host"]]
@@ -61,7 +62,3 @@ def _entries(arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[s
     }
     entries = {name: entry_of_result(result) for name, result in results.items()}
     return {**entries, **hosts_without_result(variables, arguments["step"], set(results))}
-
-
-def _playbook(variables: dict[str, t.Any]) -> str:
-    return str(variables.get("virtscale_playbook", "roles"))

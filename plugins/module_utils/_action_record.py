@@ -49,6 +49,13 @@ def entry_of_result(result: t.Mapping[str, t.Any]) -> Json:
     return host_entry(data=data, rows=rows)
 
 
+def entry_of_data(data: t.Any, rows: t.Sequence[t.Mapping[str, t.Any]]) -> Json:
+    """Return what a role says itself; its data may be a module's result, and that may be a failed one."""
+    if not isinstance(data, dict):
+        return host_entry(data=data, rows=rows)
+    return {**entry_of_result(data), "rows": [dict(line) for line in rows]}
+
+
 def entry_of_failure(host: str, task: str, result: t.Mapping[str, t.Any]) -> Json:
     """Return what the failed ``task`` says: its own rows if one of them tells of the trouble, else one for it."""
     entry = entry_of_result(result)

@@ -62,18 +62,20 @@ class Run:
         self.run_id = run_id
         self.path = artifacts / run_id
 
-    def begin(self, facts: t.Mapping[str, t.Any]) -> None:
-        """Make the directory, and describe the run in it, unless that was done before.
+    @property
+    def playbook(self) -> str:
+        """Return the name that follows the moment in the id, ``site`` in ``20260801T120000Z-site``."""
+        return self.run_id.partition("-")[2] or self.run_id
 
-        :param facts: what is true for the whole run, such as ``check_mode``.
-        """
+    def begin(self, *, check_mode: bool) -> None:
+        """Make the directory, and describe the run in it, unless that was done before."""
         self.artifacts.mkdir(parents=True, exist_ok=True)
         self.path.mkdir(mode=0o700, exist_ok=True)
         if (self.path / _RUN_FILE).exists():
             return
         with self._locked():
             if not (self.path / _RUN_FILE).exists():
-                description = {"schema": SCHEMA, "run_id": self.run_id, "started_at": _now(), **facts}
+                description = {"schema": SCHEMA, "run_id": self.run_id, "started_at": _now(), "check_mode": check_mode}
                 write_private(self.path / _RUN_FILE, to_json(description))
                 self._point_latest_here()
 

@@ -39,10 +39,10 @@ options:
     default: []
   per_host:
     description:
-      - The name of a registered variable. With C(run_once), it is collected from every host of the play; the RV(ignore:rows) of
+      - The name of a registered variable. With C(run_once), it is collected from every host of the play; the C(rows) of
         each result are its rows, the rest is its data.
-      - Hosts whose result says that they failed or were unreachable are recorded as such, and so are hosts that left the
-        play before.
+      - Hosts whose result says that they failed or were unreachable are recorded as such, and so are hosts that left
+        the play before.
       - Excludes O(data), O(rows) and O(failure).
     type: str
   failure:

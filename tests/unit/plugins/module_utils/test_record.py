@@ -28,7 +28,7 @@ OTHER = row("ceph01", "net.core.wmem_max", before=5242880, wanted=5242880, statu
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     run = Run(tmp_path / "artifacts", "20260801T120000Z-site")
-    run.begin({"playbook": "site", "check_mode": False})
+    run.begin(check_mode=False)
     return run
 
 
@@ -60,14 +60,14 @@ def test_a_row_named_again_replaces_the_first_and_the_others_stay(run: Run) -> N
 
 def test_the_first_description_of_a_run_stays(run: Run) -> None:
     started = run.description()["started_at"]
-    run.begin({"playbook": "other", "check_mode": True})
-    assert run.description()["playbook"] == "site"
+    run.begin(check_mode=True)
+    assert run.description()["check_mode"] is False
     assert run.description()["started_at"] == started
 
 
 def test_latest_points_to_the_newest_run(run: Run) -> None:
     newer = Run(run.artifacts, "20260801T130000Z-verify")
-    newer.begin({"playbook": "verify", "check_mode": True})
+    newer.begin(check_mode=True)
     assert (run.artifacts / "latest").resolve() == newer.path.resolve()
     assert find_run(run.artifacts, "latest").run_id == newer.run_id
     assert [earlier.run_id for earlier in earlier_runs(newer)] == [run.run_id]
@@ -76,7 +76,7 @@ def test_latest_points_to_the_newest_run(run: Run) -> None:
 
 def test_a_directory_named_latest_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "latest").mkdir()
-    Run(tmp_path, "a").begin({})
+    Run(tmp_path, "a").begin(check_mode=False)
     assert not (tmp_path / "latest").is_symlink()
 
 
@@ -99,7 +99,7 @@ def _add_one(artifacts: Path, number: int) -> None:
 
 
 def test_hosts_that_write_at_once_all_stay(tmp_path: Path) -> None:
-    Run(tmp_path, "r").begin({})
+    Run(tmp_path, "r").begin(check_mode=False)
     workers = [multiprocessing.Process(target=_add_one, args=(tmp_path, number)) for number in range(16)]
     for worker in workers:
         worker.start()

@@ -1,0 +1,54 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to virtscale.tuning: no promise is made to other collections.
+"""Recorded data of any shape, as nested lists and tables that a person can read."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.virtscale.tuning.plugins.module_utils._html import Markup, tag
+
+# Wider tables of records are told one below the other.
+_COLUMNS_MAX = 8
+
+
+def tree(data: t.Any) -> Markup:
+    """Return ``data`` as markup: a dictionary as a list of terms, equal records as a table, the rest as text."""
+    if isinstance(data, dict):
+        return _terms(data)
+    if isinstance(data, list) and data and all(isinstance(item, dict) for item in data):
+        return _records(data)
+    if isinstance(data, list) and any(isinstance(item, (dict, list)) for item in data):
+        return tag("ul", *(tag("li", tree(item)) for item in data))
+    return tag("code", _text(data))
+
+
+def _terms(data: dict[str, t.Any]) -> Markup:
+    items: list[Markup] = []
+    for key, value in data.items():
+        prose = isinstance(value, str) and " " in value
+        items.append(tag("dt", key))
+        items.append(tag("dd", value if prose else tree(value)))
+    return tag("dl", *items)
+
+
+def _records(records: list[dict[str, t.Any]]) -> Markup:
+    columns = list(dict.fromkeys(key for record in records for key in record))
+    flat = not any(isinstance(value, (dict, list)) and value for record in records for value in record.values())
+    if not flat or len(columns) > _COLUMNS_MAX:
+        return tag("ul", *(tag("li", _terms(record)) for record in records), class_="records")
+    head = tag("tr", *(tag("th", column, scope="col") for column in columns))
+    rows = (tag("tr", *(tag("td", _text(record.get(column))) for column in columns)) for record in records)
+    return tag("div", tag("table", tag("thead", head), tag("tbody", *rows), class_="data"), class_="scroll")
+
+
+def _text(value: t.Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_text(item) for item in value) or "none"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
