@@ -3,8 +3,9 @@
 # Private to virtscale.tuning: no promise is made to other collections.
 """Carry out a plan for sysctl drop-ins: all of it or nothing.
 
-Files come before the kernel, because the record of the values before is in them: killed in between, the next run
-finds that record, sees what the kernel still lacks, and finishes. Giving back goes the other way round.
+The record of the values before is in the files. So values are given back before the files that record them change,
+and files are written before the kernel gets new values: killed anywhere, the next run finds the record, sees what
+differs still, and finishes.
 """
 
 from __future__ import annotations
@@ -35,14 +36,10 @@ def apply_plan(plan: Plan, kernel: Kernel, check: Check, where: str, root: str =
     written: dict[str, tuple[str, str]] = {}
     snapshots = {file: _snapshot(root, file) for file in plan.files}
     try:
-        if plan.files_first:
-            _write_files(root, plan.files)
-        for path in write_order(plan.values):
-            written[path] = plan.values[path]
-            kernel.write(path, plan.values[path][1])
+        _write_values(plan.given_back, kernel, written)
+        _write_files(root, plan.files)
+        _write_values(plan.values, kernel, written)
         check()
-        if not plan.files_first:
-            _write_files(root, plan.files)
     except (TuningError, OSError) as error:
         left = _take_back(written, kernel)
         _write_files(root, snapshots)
@@ -57,8 +54,9 @@ def apply_plan(plan: Plan, kernel: Kernel, check: Check, where: str, root: str =
 def rows_of(plan: Plan, kernel: Kernel, where: str, check_mode: bool) -> list[Row]:
     """Return a row for each value of the plan, and one for each note."""
     rows = []
+    changes = plan.kernel_changes
     for line in plan.lines:
-        differs = line.path in plan.values or not line.in_file
+        differs = line.path in changes or not line.in_file
         if line.refused:
             status = "refused"
         elif line.overridden:
@@ -67,7 +65,7 @@ def rows_of(plan: Plan, kernel: Kernel, where: str, check_mode: bool) -> list[Ro
             status = "would_change" if check_mode else "changed"
         else:
             status = "ok"
-        effective = None if check_mode and line.path in plan.values else kernel.read(line.path)
+        effective = None if check_mode and line.path in changes else kernel.read(line.path)
         rows.append(
             row(
                 where,
@@ -100,14 +98,19 @@ def diff_of(plan: Plan, root: str = "/") -> list[dict[str, str]]:
         before = read_text(below(root, file)) or ""
         after = change[0] if change else ""
         diff.append({"before_header": file, "after_header": file, "before": before, "after": after})
-    if plan.values:
-        order = write_order(plan.values)
-        before, after = (
-            "".join(f"{key_name(path)} = {plan.values[path][side]}\n" for path in order) for side in (0, 1)
-        )
+    changes = plan.kernel_changes
+    if changes:
+        order = write_order(changes)
+        before, after = ("".join(f"{key_name(path)} = {changes[path][side]}\n" for path in order) for side in (0, 1))
         header = "running kernel"
         diff.append({"before_header": header, "after_header": header, "before": before, "after": after})
     return diff
+
+
+def _write_values(changes: dict[str, tuple[str, str]], kernel: Kernel, written: dict[str, tuple[str, str]]) -> None:
+    for path in write_order(changes):
+        written[path] = changes[path]
+        kernel.write(path, changes[path][1])
 
 
 def _take_back(written: dict[str, tuple[str, str]], kernel: Kernel) -> list[str]:

@@ -50,7 +50,7 @@ def run(params: dict[str, t.Any], check_mode: bool, root: str = "/") -> dict[str
 
 
 def _guard(plan: Plan, peers: list[str], interface: str | None, timeout_s: float) -> PeerGuard | None:
-    if not peers or not any(decides_answers(path) for path in plan.values):
+    if not peers or not any(decides_answers(path) for path in plan.kernel_changes):
         return None
     return PeerGuard(peers, interface, timeout_s)
 

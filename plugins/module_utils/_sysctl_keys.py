@@ -41,7 +41,7 @@ def checked_path(key: t.Any) -> str:
     """
     path = key_path(key) if isinstance(key, str) else ""
     parts = path.split("/")
-    if len(parts) < 2 or ".." in parts or not all(_COMPONENT.match(part) for part in parts):
+    if len(parts) < 2 or not {".", ".."}.isdisjoint(parts) or not all(_COMPONENT.match(part) for part in parts):
         raise InvalidValue("a sysctl key", key, "a name such as net.core.rmem_max")
     return path
 

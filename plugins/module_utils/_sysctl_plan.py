@@ -56,17 +56,21 @@ class Line(t.NamedTuple):
 
 
 class Plan(t.NamedTuple):
-    """``files``: {file: new text and mode, None to remove}; ``values``: {key: (running, target)}; only what differs."""
+    """What differs, and a line for everything that was asked for or is given back."""
 
-    files: dict[str, tuple[str, int] | None]
-    values: dict[str, tuple[str, str]]
+    files: dict[str, tuple[str, int] | None]  # new text and mode; None: the file goes
+    given_back: dict[str, tuple[str, str]]  # {key: (running, target)}
+    values: dict[str, tuple[str, str]]  # likewise, of what is set
     lines: list[Line]
     notes: list[tuple[str, str]]  # (what, why)
-    files_first: bool
 
     @property
     def changed(self) -> bool:
-        return bool(self.files or self.values)
+        return bool(self.files or self.kernel_changes)
+
+    @property
+    def kernel_changes(self) -> dict[str, tuple[str, str]]:
+        return {**self.given_back, **self.values}
 
 
 def read_requests(files: list[dict[str, t.Any]]) -> Requests:
@@ -132,9 +136,9 @@ def plan_present(
 
     boot = read_boot_settings(root, replaced_texts)
     lines = [line._replace(overridden=_override(boot, line)) for line in lines]
-    lines += _dropped(present, requests, boot, kernel)
+    dropped = _dropped(present, requests, boot, kernel)
     files = _file_changes(root, texts, present, replaced_texts)
-    return Plan(files, _value_changes(lines), lines, notes, files_first=True)
+    return Plan(files, _kernel_changes(dropped), _kernel_changes(lines), [*lines, *dropped], notes)
 
 
 def plan_absent(files: t.Iterable[str], *, kernel: Kernel, root: str = "/") -> Plan:
@@ -150,8 +154,7 @@ def plan_absent(files: t.Iterable[str], *, kernel: Kernel, root: str = "/") -> P
             notes.append((file, "is not ours; left as it is"))
     boot = read_boot_settings(root, replaced_texts)
     lines = _dropped(present, {}, boot, kernel)
-    files_changed = _file_changes(root, texts, present, replaced_texts)
-    return Plan(files_changed, _value_changes(lines), lines, notes, files_first=False)
+    return Plan(_file_changes(root, texts, present, replaced_texts), _kernel_changes(lines), {}, lines, notes)
 
 
 def describe(setting: Setting) -> str:
@@ -289,7 +292,7 @@ def _file_changes(
     return changes
 
 
-def _value_changes(lines: list[Line]) -> dict[str, tuple[str, str]]:
+def _kernel_changes(lines: list[Line]) -> dict[str, tuple[str, str]]:
     return {
         line.path: (line.running, line.target)
         for line in lines
