@@ -73,7 +73,9 @@ RECIPES: dict[str, Recipe] = {
             ("sigs.k8s.io/kwok", "kustomize/stage/pod/fast/pod-*.yaml", "stages"),
         ),
     ),
-    "virtualization-crds": Recipe("kubevirt.io/kubevirt", programs=(".",), printed=(("virtualization-crds", "crds.yaml"),)),
+    "virtualization-crds": Recipe(
+        "kubevirt.io/kubevirt", programs=(".",), printed=(("virtualization-crds", "crds.yaml"),)
+    ),
     "hyperconverged-crds": Recipe(
         "github.com/kubevirt/hyperconverged-cluster-operator",
         files=(("github.com/kubevirt/hyperconverged-cluster-operator", "deploy/crds/hco00.crd.yaml", "crds"),),
@@ -83,7 +85,8 @@ RECIPES: dict[str, Recipe] = {
         programs=("github.com/openshift/machine-config-operator/cmd/machine-config-controller",),
         # The controller works only on objects that carry its own version.
         ldflags="-X github.com/openshift/machine-config-operator/pkg/version.Raw={version}",
-        tags="containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper containers_image_ostree_stub",
+        tags="containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper"
+        " containers_image_ostree_stub",
         files=(
             ("github.com/openshift/machine-config-operator", "templates", "."),
             *(
@@ -106,7 +109,11 @@ RECIPES: dict[str, Recipe] = {
                     "80_machine-config_01_machineconfigs",
                 )
             ),
-            ("github.com/openshift/api", "config/v1/zz_generated.crd-manifests/*_clusterversions-Default.crd.yaml", "crds"),
+            (
+                "github.com/openshift/api",
+                "config/v1/zz_generated.crd-manifests/*_clusterversions-Default.crd.yaml",
+                "crds",
+            ),
             ("github.com/openshift/api", "config/v1/zz_generated.crd-manifests/*_clusteroperators.crd.yaml", "crds"),
         ),
     ),

@@ -12,7 +12,12 @@ import logging
 import time
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient, KubeError, Object, Resource
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
+    KubeClient,
+    KubeError,
+    Object,
+    Resource,
+)
 
 RESYNC_SECONDS = 60
 RETRY_SECONDS = 1.0

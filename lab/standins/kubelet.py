@@ -52,7 +52,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     network: ipaddress.IPv4Network
     name_format: str
 
-    def do_GET(self) -> None:  # noqa: N802 (the base class names it)
+    def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/healthz":
             self.answer(200, "text/plain", b"ok")
@@ -87,7 +87,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def finish_request(self, request: t.Any, client_address: t.Any) -> None:
         with self.context.wrap_socket(request, server_side=True) as encrypted:
-            self.RequestHandlerClass(encrypted, client_address, self)
+            super().finish_request(encrypted, client_address)
 
 
 def enter_network_namespace(name: str) -> None:

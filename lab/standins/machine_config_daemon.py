@@ -17,6 +17,19 @@ import time
 import typing as t
 from pathlib import Path
 
+from ansible_collections.virtscale.tuning.lab.standins.follow import follow, set_up_logging
+from ansible_collections.virtscale.tuning.lab.standins.ignition import BadConfig, kubelet_conf, max_pods
+from ansible_collections.virtscale.tuning.lab.standins.node_protocol import (
+    REASON,
+    REBOOTING,
+    Annotate,
+    Boot,
+    Done,
+    FirstBoot,
+    Reboot,
+    Step,
+    next_step,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
     MACHINE_CONFIG_POOLS,
     MACHINE_CONFIGS,
@@ -25,9 +38,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client impo
     KubeError,
     Object,
 )
-from follow import follow, set_up_logging
-from ignition import BadConfig, kubelet_conf, max_pods
-from node_protocol import REBOOTING, Annotate, Boot, Done, FirstBoot, Reboot, Step, next_step
 
 FIELD_MANAGER = "machine-config-daemon"
 FIRST_POOL = "worker"
@@ -50,34 +60,31 @@ class Daemons:
         name = node["metadata"]["name"]
         if name in self._rebooting:
             return
-        step = next_step(node["metadata"].get("annotations") or {})
+        annotations = node["metadata"].get("annotations") or {}
+        step = next_step(annotations)
         if step is None:
             return
         try:
             self._take(node, step)
         except BadConfig as error:
             log.error("%s is degraded: %s", name, error)
-            if (node["metadata"].get("annotations") or {}).get("machineconfiguration.openshift.io/reason") != str(error):
+            if annotations.get(REASON) != str(error):
                 self._annotate(name, Annotate.degraded(str(error)).annotations)
 
     def _take(self, node: Object, step: Step) -> None:
         name = node["metadata"]["name"]
-        match step:
-            case FirstBoot():
-                self._first_boot(name)
-            case Annotate():
-                self._annotate(name, step.annotations)
-            case Reboot():
-                kubelet_conf(self._config(step.to))  # a configuration that cannot be read is found before the drain
-                if self._same_content(step.current, step.to):
-                    self._annotate(name, Done(step.to).annotations)
-                else:
-                    self._annotate(name, step.annotations)
-            case Boot():
-                self._reboot(node, step)
-            case Done():
-                self._annotate(name, step.annotations)
-                log.info("%s is done with %s", name, step.config)
+        if isinstance(step, FirstBoot):
+            self._first_boot(name)
+        elif isinstance(step, Boot):
+            self._reboot(node, step)
+        elif isinstance(step, Reboot):
+            kubelet_conf(self._config(step.to))  # a configuration that cannot be read is found before the drain
+            same = self._config(step.current)["spec"] == self._config(step.to)["spec"]
+            self._annotate(name, Done(step.to).annotations if same else step.annotations)
+        else:
+            self._annotate(name, step.annotations)
+        if isinstance(step, Done):
+            log.info("%s is done with %s", name, step.config)
 
     def _first_boot(self, name: str) -> None:
         """Boot a new node with what its pool has rendered; before that there is nothing to boot."""
@@ -136,15 +143,12 @@ class Daemons:
         pods = str(max_pods(text))
         self._patch_status(name, {"capacity": {"pods": pods}, "allocatable": {"pods": pods}})
 
-    def _same_content(self, one: str, other: str) -> bool:
-        return bool(self._config(one)["spec"] == self._config(other)["spec"])
-
     def _config(self, name: str) -> Object:
         """A rendered MachineConfig; they never change, so each is read once."""
         if name not in self._configs:
             config = self._client.get(MACHINE_CONFIGS, name)
             if config is None:
-                raise BadConfig(f"machineconfig.machineconfiguration.openshift.io \"{name}\" not found")
+                raise BadConfig(f'machineconfig.machineconfiguration.openshift.io "{name}" not found')
             self._configs[name] = config
         return self._configs[name]
 

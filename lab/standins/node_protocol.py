@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a machine-config-daemon does next, decided from its node's annotations alone.
 
-    controller: desiredConfig        -> daemon: state=Working, desiredDrain=drain-<desired>
-    controller: lastAppliedDrain     -> daemon: reboot, boot with the configuration, desiredDrain=uncordon-<desired>
-    controller: lastAppliedDrain     -> daemon: currentConfig=<desired>, state=Done
+* After the controller's desiredConfig: state=Working and desiredDrain=drain-<desired>.
+* After its lastAppliedDrain: reboot, boot with the configuration, desiredDrain=uncordon-<desired>.
+* After its next lastAppliedDrain: currentConfig=<desired> and state=Done.
 """
 
 from __future__ import annotations
