@@ -14,6 +14,7 @@ import json
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 
@@ -216,8 +217,13 @@ class KubeClient:
         body: Object | None = None,
         content_type: str | None = None,
     ) -> t.Any:
+        from urllib3.exceptions import HTTPError
+
         response = self._request(method, path, query, body, content_type)
-        return json.loads(response.data)
+        try:
+            return json.loads(response.data)
+        except (HTTPError, ValueError) as error:
+            raise KubeError(f"The answer to {method} {path} broke off: {error}.", 0) from error
 
     def _request(
         self,
@@ -228,28 +234,30 @@ class KubeClient:
         content_type: str | None = None,
         read_timeout_s: float = _READ_TIMEOUT_S,
     ) -> t.Any:
-        from kubernetes.client.exceptions import ApiException
+        from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
+        # Straight through the connection pool: the generated callers around it change from release to release.
+        settings = self._api.configuration
         headers = {"Accept": "application/json"}
+        headers.update({entry["key"]: entry["value"] for entry in settings.auth_settings().values()})
         if content_type:
             headers["Content-Type"] = content_type
+        url = f"{settings.host}{path}?{urlencode(query)}" if query else f"{settings.host}{path}"
         try:
-            return self._api.call_api(
-                path,
+            response = self._api.rest_client.pool_manager.request(
                 method,
-                query_params=list((query or {}).items()),
-                header_params=headers,
-                body=body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _return_http_data_only=True,
-                _request_timeout=(_CONNECT_TIMEOUT_S, read_timeout_s),
+                url,
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                timeout=Timeout(connect=_CONNECT_TIMEOUT_S, read=read_timeout_s),
+                preload_content=False,
             )
-        except ApiException as error:
-            raise KubeError(f"{method} {path} was refused: {_reason(error)}.", error.status or 0) from error
+            if response.status >= 300:
+                raise KubeError(f"{method} {path} was refused: {_reason(response)}.", response.status)
         except HTTPError as error:
-            raise KubeError(f"{self._api.configuration.host} did not answer {method} {path}: {error}.", 0) from error
+            raise KubeError(f"{settings.host} did not answer {method} {path}: {error}.", 0) from error
+        return response
 
 
 def _load(config: t.Any, settings: t.Any, auth: t.Mapping[str, t.Any]) -> None:
@@ -279,11 +287,11 @@ def _lines(response: t.Any, path: str) -> t.Iterator[bytes]:
         raise KubeError(f"Watching {path} broke off: {error}.", 0) from error
 
 
-def _reason(error: t.Any) -> str:
-    """Return the API's own message, without the headers and quoting around it."""
-    body = error.body.decode(errors="replace") if isinstance(error.body, bytes) else error.body or ""
+def _reason(response: t.Any) -> str:
+    """Return the API's own message, without the quoting around it."""
+    body = response.data.decode(errors="replace")
     try:
         message = json.loads(body)["message"]
     except (ValueError, KeyError, TypeError):
-        message = body or error.reason
-    return f"{str(message).strip().rstrip('.')} (HTTP {error.status})"
+        message = body or response.reason
+    return f"{str(message).strip().rstrip('.')} (HTTP {response.status})"
