@@ -13,8 +13,8 @@ description:
   - It selects the zones and pools of this collection and, while nodes remain there, the worker pool. Other custom pools
     are named and left as they are, unless they are asked for.
   - Fields and ranges are checked here, because the machine-config operator drops misspelt fields and takes any number.
-  - Refused, with the reason in the rows, is what the cluster stands against - more pods than a node has addresses for, a
-    failed KubeletConfig that stops all rendering, and settings of another KubeletConfig that would be lost, because
+  - Refused, with the reason in the rows, is what the cluster stands against - more pods than a node has addresses for,
+    a failed KubeletConfig that stops all rendering, and settings of another KubeletConfig that would be lost, because
     KubeletConfigs on one pool override each other in full.
   - The rows of nodes prove the effect - capacity, and with the facts of kubelets their effective configuration.
 extends_documentation_fragment:
