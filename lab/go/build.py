@@ -8,7 +8,8 @@
 
 A component lies in DIR/bin/<component>-<version>-<hash of its recipe>. It is built under another name and
 renamed when complete, and a second build of the same one waits for the first: killed at any moment, a new
-run continues. Sources come through the Go module proxy, verified against the go.sum beside each go.mod.
+run continues. Sources come through the Go module proxy, verified against the go.sum beside each go.mod. The
+last line of a build is a JSON object that says what was built.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import typing as t
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+HEARTBEAT_SECONDS = 15.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +153,7 @@ class GoError(Exception):
 
 
 def go(component: str, cache: Path, *arguments: str) -> str:
-    """Run one go command in the component's directory and return what it printed."""
+    """Run one go command in the component's directory and return what it printed; say now and then that it runs."""
     environment = os.environ | {
         "GOCACHE": str(cache / "go/build"),
         "GOMODCACHE": str(cache / "go/mod"),
@@ -158,31 +161,56 @@ def go(component: str, cache: Path, *arguments: str) -> str:
         "GOFLAGS": "-buildvcs=false -trimpath",
         "CGO_ENABLED": "0",
         "GOTOOLCHAIN": "auto",
+        # By this the lab finds its processes when it is taken down.
+        "VIRTSCALE_LAB": str(cache / "lab"),
     }
-    done = subprocess.run(
-        ["go", *arguments], cwd=HERE / component, env=environment, text=True, capture_output=True, check=False
-    )
-    if done.returncode:
-        raise GoError("\n".join(done.stderr.strip().splitlines()[-10:]))
-    return done.stdout
+    program = shutil.which("go") or str(cache / "go/toolchain/bin/go")
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        with subprocess.Popen(
+            [program, *arguments], cwd=HERE / component, env=environment, stdout=output, stderr=errors
+        ) as process:
+            started = time.monotonic()
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=HEARTBEAT_SECONDS)
+                    break
+                say(f"{component} {version(component)}: building for {time.monotonic() - started:.0f} s")
+        errors.seek(0)
+        output.seek(0)
+        if process.returncode:
+            raise GoError("\n".join(errors.read().strip().splitlines()[-10:]) or f"go ended with {process.returncode}")
+        return output.read()
 
 
 @contextlib.contextmanager
 def only_one(component: str, bin_dir: Path) -> t.Iterator[None]:
-    """Let a second build of the component wait for the first."""
+    """Let a second build of the component wait for the first, and say so."""
     with (bin_dir / f".{component}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        started = time.monotonic()
+        told = 0.0
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                waited = time.monotonic() - started
+                if waited >= told:
+                    say(f"{component} {version(component)}: waiting {waited:.0f} s for the build in the background")
+                    told = waited + HEARTBEAT_SECONDS
+                time.sleep(1)
         yield
 
 
-def build(component: str, cache: Path) -> str:
-    """Build one component unless it is there; returns a line that says what was done."""
+def build(component: str, cache: Path) -> bool:
+    """Build one component unless it is there; returns whether it was built."""
     bin_dir = cache / "bin"
     bin_dir.mkdir(parents=True, exist_ok=True)
+    final = target(component, bin_dir)
+    if final.exists():
+        return False
     with only_one(component, bin_dir):
-        final = target(component, bin_dir)
         if final.exists():
-            return f"{component} {version(component)} is there"
+            return False
         started = time.monotonic()
         for leftover in bin_dir.glob(f".{component}-*.new"):
             shutil.rmtree(leftover)
@@ -191,7 +219,13 @@ def build(component: str, cache: Path) -> str:
         compile_programs(component, cache, new)
         copy_files(component, cache, new)
         new.rename(final)
-        return f"{component} {version(component)} built in {time.monotonic() - started:.0f} s"
+        say(f"{component} {version(component)}: built in {time.monotonic() - started:.0f} s")
+        return True
+
+
+def say(line: str) -> None:
+    """Show how it goes."""
+    print(line, flush=True)
 
 
 def compile_programs(component: str, cache: Path, into: Path) -> None:
@@ -233,12 +267,15 @@ def main() -> int:
         print(json.dumps({name: str(target(name, arguments.cache / "bin")) for name in RECIPES}))
         return 0
     os.nice(10)  # what the person waits for in the foreground goes first
+    built = []
     for component in arguments.components or RECIPES:
         try:
-            print(build(component, arguments.cache), flush=True)
+            if build(component, arguments.cache):
+                built.append(component)
         except GoError as error:
             print(f"{component} cannot be built: {error}", file=sys.stderr)
             return 1
+    print(json.dumps({"changed": bool(built), "built": built}))
     return 0
 
 

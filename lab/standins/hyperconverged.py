@@ -60,10 +60,12 @@ def virt_api_spec(deployment: Object, spec: Object, replicas: int) -> Object:
     return result
 
 
-def conditions(problem: str | None, tainted: bool, generation: int, since: str) -> list[Object]:
-    """The conditions of a HyperConverged object: reconciled, or degraded by a problem."""
+def conditions(problem: str | None, tainted: bool, generation: int, present: list[Object]) -> list[Object]:
+    """The conditions of a HyperConverged object: reconciled, or degraded by a problem.
+
+    A condition keeps the time of its last transition in ``present`` while its status stays the same.
+    """
     good, bad = ("False", "True") if problem else ("True", "False")
-    reason = "ReconcileFailed" if problem else "ReconcileCompleted"
     states = {
         "ReconcileComplete": good,
         "Available": good,
@@ -71,15 +73,20 @@ def conditions(problem: str | None, tainted: bool, generation: int, since: str) 
         "Degraded": bad,
         "Upgradeable": good,
     }
-    found = [
-        {"type": kind, "status": status, "reason": reason, "message": problem or "Reconcile completed successfully"}
-        for kind, status in states.items()
+    reason = "ReconcileFailed" if problem else "ReconcileCompleted"
+    message = problem or "Reconcile completed successfully"
+    found: list[Object] = [
+        {"type": kind, "status": state, "reason": reason, "message": message} for kind, state in states.items()
     ]
     if tainted:
         message = f"Unsupported feature was activated via an HCO annotation: {JSONPATCH_ANNOTATION}"
         reason = "UnsupportedFeatureAnnotation"
         found.append({"type": "TaintedConfiguration", "status": "True", "reason": reason, "message": message})
-    return [condition | {"observedGeneration": generation, "lastTransitionTime": since} for condition in found]
+    since = {(old["type"], old["status"]): old["lastTransitionTime"] for old in present}
+    for condition in found:
+        condition["observedGeneration"] = generation
+        condition["lastTransitionTime"] = since.get((condition["type"], condition["status"])) or now()
+    return found
 
 
 class Operators:
@@ -127,10 +134,8 @@ class Operators:
         metadata = hyperconverged["metadata"]
         tainted = JSONPATCH_ANNOTATION in (metadata.get("annotations") or {})
         present = (hyperconverged.get("status") or {}).get("conditions", [])
-        since = present[0]["lastTransitionTime"] if present else now()
-        wanted = conditions(problem, tainted, metadata["generation"], since)
+        wanted = conditions(problem, tainted, metadata["generation"], present)
         if wanted != present:
-            wanted = conditions(problem, tainted, metadata["generation"], now())
             status = {"conditions": wanted, "observedGeneration": metadata["generation"]}
             self._merge(HYPERCONVERGEDS, f"{metadata['name']}/status", {"status": status})
 

@@ -62,10 +62,18 @@ def test_a_bad_annotation_is_named(annotation: str) -> None:
 
 
 def test_a_problem_shows_in_the_conditions() -> None:
-    states = {c["type"]: c["status"] for c in conditions("a problem", True, 3, "2026-01-01T00:00:00Z")}
+    states = {c["type"]: c["status"] for c in conditions("a problem", True, 3, [])}
     assert states["Available"] == "False"
     assert states["Degraded"] == "True"
     assert states["TaintedConfiguration"] == "True"
+
+
+def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
+    then = "2026-01-01T00:00:00Z"
+    present = [condition | {"lastTransitionTime": then} for condition in conditions(None, False, 3, [])]
+    times = {c["type"]: c["lastTransitionTime"] for c in conditions("a problem", False, 4, present)}
+    assert times["Progressing"] == then
+    assert times["Degraded"] > then
 
 
 @pytest.mark.parametrize(
