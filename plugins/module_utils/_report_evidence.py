@@ -56,12 +56,19 @@ def _placement_groups(role: RoleView) -> list[tuple[str, list[Bar], float]]:
     for data in role.data.get("plan", {}).values():
         limits = [*_values_named(data, "mon_max_pg_per_osd"), *_values_named(data, "max_pgs_per_osd")]
         for plan in _dicts_with(data, "pgs_per_osd"):
-            bars = [Bar("planned", float(plan["pgs_per_osd"]))]
+            bars = [Bar("now", _load_now(plan), "held")] if plan.get("pg_num_now") and plan.get("osds") else []
+            bars.append(Bar("planned", float(plan["pgs_per_osd"])))
             if plan.get("pgs_per_osd_one_host_out") is not None:
                 bars.append(Bar("planned, with one host out", float(plan["pgs_per_osd_one_host_out"]), "held"))
             if limits:
-                found.append(("Placement groups per OSD, replicas counted", bars, float(limits[0])))
+                pool = f"pool {plan['name']}: " if plan.get("name") else ""
+                found.append((f"{pool}placement groups per OSD, replicas counted", bars, float(limits[0])))
     return found
+
+
+def _load_now(plan: dict[str, t.Any]) -> float:
+    replicas = plan["pg_num_now"] * plan.get("replicas", 1) + plan.get("other_pg_replicas", 0)
+    return float(round(replicas / plan["osds"], 1))
 
 
 def _limit_drawing(bars: list[Bar], limit: float) -> t.Callable[[int], Markup]:

@@ -17,7 +17,7 @@ _COLUMNS_MAX = 8
 def tree(data: t.Any) -> Markup:
     """Return ``data`` as markup: a dictionary as a list of terms, equal records as a table, the rest as text."""
     if isinstance(data, dict):
-        return _terms(data)
+        return _named_records(data) or _terms(data)
     if isinstance(data, list) and data and all(isinstance(item, dict) for item in data):
         return _records(data)
     if isinstance(data, list) and any(isinstance(item, (dict, list)) for item in data):
@@ -35,10 +35,30 @@ def _terms(data: dict[str, t.Any]) -> Markup:
 
 
 def _records(records: list[dict[str, t.Any]]) -> Markup:
+    columns = _columns(records)
+    if not columns:
+        return tag("ul", *(tag("li", _terms(record)) for record in records), class_="records")
+    return _table(columns, records)
+
+
+def _named_records(data: dict[str, t.Any]) -> Markup | None:
+    records = list(data.values())
+    if len(records) < 2 or not all(isinstance(record, dict) and record for record in records):
+        return None
+    named = [{"": name, **record} for name, record in data.items()]
+    columns = _columns(named)
+    alike = all(record.keys() == records[0].keys() for record in records)
+    return _table(columns, named) if alike and columns else None
+
+
+def _columns(records: list[dict[str, t.Any]]) -> list[str]:
+    """Return the columns of a table of these records, none if they do not make one."""
     columns = list(dict.fromkeys(key for record in records for key in record))
     flat = not any(isinstance(value, (dict, list)) and value for record in records for value in record.values())
-    if not flat or len(columns) > _COLUMNS_MAX:
-        return tag("ul", *(tag("li", _terms(record)) for record in records), class_="records")
+    return columns if flat and len(columns) <= _COLUMNS_MAX else []
+
+
+def _table(columns: list[str], records: list[dict[str, t.Any]]) -> Markup:
     head = tag("tr", *(tag("th", column, scope="col") for column in columns))
     rows = (tag("tr", *(tag("td", _text(record.get(column))) for column in columns)) for record in records)
     return tag("div", tag("table", tag("thead", head), tag("tbody", *rows), class_="data"), class_="scroll")

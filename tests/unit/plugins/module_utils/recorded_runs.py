@@ -86,6 +86,11 @@ def _sysctl_row(host: str, key: str, before: str, wanted: str, check_mode: bool)
 
 def _pool_plan() -> Json:
     plan = {
+        "name": "vms",
+        "osds": 141,
+        "replicas": 3,
+        "other_pg_replicas": 3,
+        "pg_num_now": 32,
         "pg_num": 4096,
         "raw": 3995.0,
         "pgs_per_osd": 87.1,
@@ -93,7 +98,7 @@ def _pool_plan() -> Json:
         "within_limit": True,
         "evidence": "141 OSDs x 100 PGs x 0.85 / 3 replicas = 3995, nearest power of two 4096",
     }
-    return host_entry(data={"osds": 141, "mon_max_pg_per_osd": 250, "plan": plan})
+    return host_entry(data={"limits": {"mon_max_pg_per_osd": 250}, "pools": [plan]})
 
 
 def _pool_rows(check_mode: bool) -> list[Row]:
