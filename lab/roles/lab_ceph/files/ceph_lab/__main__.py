@@ -43,10 +43,7 @@ def main(arguments: t.Sequence[str]) -> int:
 
     supervisor = Supervisor(shlex.split(options.supervisorctl))
     try:
-        if options.verb == "down":
-            changed = _down(options, supervisor)
-        else:
-            changed = _up(options, supervisor, say)
+        changed = _down(options, supervisor) if options.verb == "down" else _up(options, supervisor, say)
     except (CommandFailed, RuntimeError, Stuck, rados.Error) as problem:
         print(f"The lab's Ceph is not up: {problem}", file=sys.stderr)
         return 1
@@ -109,7 +106,8 @@ def _settle(options: argparse.Namespace, say: t.Callable[[str], None]) -> bool:
         made = make_pools(cluster, options.pools)
         if made:
             say(f"pools made: {', '.join(made)}")
-        _wait(cluster, say, lambda seen: seen.ready)
+        # A ramp that the tuning has started goes on for minutes, whoever waits for it.
+        _wait(cluster, say, lambda seen: seen.ready or (seen.ramping and not made))
     return bool(made)
 
 

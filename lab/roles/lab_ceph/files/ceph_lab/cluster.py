@@ -23,6 +23,7 @@ class Progress:
     osds: int
     osds_up: int
     pgs: int
+    pgs_to_come: int
     pg_states: tuple[tuple[str, int], ...]
     health: str
     checks: tuple[str, ...]
@@ -37,10 +38,16 @@ class Progress:
         """Whether everything is up, clean and healthy."""
         return self.osds_up == self.osds and self.clean == self.pgs and self.health == "HEALTH_OK"
 
+    @property
+    def ramping(self) -> bool:
+        """Whether a pool is on its way to another number of PGs and most of those it has are fine."""
+        return self.osds_up == self.osds and self.pgs_to_come != 0 and self.clean > self.pgs / 2
+
     def __str__(self) -> str:
         states = ", ".join(f"{count} {state}" for state, count in self.pg_states) or "none"
+        pgs = f"{self.pgs}" if not self.pgs_to_come else f"{self.pgs} on the way to {self.pgs + self.pgs_to_come}"
         checks = f" ({'; '.join(self.checks)})" if self.checks else ""
-        return f"OSDs up {self.osds_up}/{self.osds}; PGs {self.pgs}: {states}; {self.health}{checks}"
+        return f"OSDs up {self.osds_up}/{self.osds}; PGs {pgs}: {states}; {self.health}{checks}"
 
 
 class Cluster:
@@ -72,7 +79,8 @@ class Cluster:
         """The state of OSDs, PGs and health now."""
         status = self.command("status")
         # The manager's count follows a new pool some seconds late; the map's does not.
-        pgs = sum(pool["pg_num"] for pool in self.command("osd dump")["pools"])
+        pools = self.command("osd dump")["pools"]
+        pgs = sum(pool["pg_num"] for pool in pools)
         states: collections.Counter[str] = collections.Counter()
         for entry in status["pgmap"].get("pgs_by_state", []):
             states[entry["state_name"]] += entry["count"]
@@ -80,6 +88,7 @@ class Cluster:
             osds=status["osdmap"]["num_osds"],
             osds_up=status["osdmap"]["num_up_osds"],
             pgs=pgs,
+            pgs_to_come=sum(pool["pg_num_target"] for pool in pools) - pgs,
             pg_states=tuple(sorted(states.items())),
             health=status["health"]["status"],
             checks=tuple(check["summary"]["message"] for check in status["health"]["checks"].values()),

@@ -116,8 +116,10 @@ def _make_keys(plan: Plan) -> list[str]:
 def _make_monitor(plan: Plan) -> None:
     seed = plan.root / "mon.seed.keyring"
     monmap = plan.root / "monmap"
-    _run("monmaptool", "--create", "--clobber", "--fsid", plan.fsid, "--addv", "a", f"[v2:{plan.mon_address}]", str(monmap))
-    _run("ceph-mon", "--conf", str(plan.conf), "-i", "a", "--mkfs", "--monmap", str(monmap), "--keyring", str(seed))
+    address = f"[v2:{plan.mon_address}]"
+    _run("monmaptool", "--create", "--clobber", "--fsid", plan.fsid, "--addv", "a", address, str(monmap))
+    made_from = ("--monmap", str(monmap), "--keyring", str(seed))
+    _run("ceph-mon", "--conf", str(plan.conf), "-i", "a", "--mkfs", *made_from)
     seed.unlink()
 
 
