@@ -223,7 +223,8 @@ def _strips(role: RoleView) -> Markup | None:
     places = max(len(lines) for lines in wide.values())
     rows: list[Markup] = []
     for what, lines in wide.items():
-        common = max(variants(lines), key=lambda variant: len(variant.lines))
+        moved = [line for line in lines if line.status in ("changed", "would_change")]
+        common = max(variants(moved or lines), key=lambda variant: len(variant.lines))
         change = (common.value("before"), common.value("effective") or common.value("wanted"))
         rows.append(
             tag(
@@ -240,7 +241,7 @@ def _strips(role: RoleView) -> Markup | None:
         for status in BY_URGENCY
         if status in statuses
     )
-    caption = f"Before and after on {places} places, a cell each; the values are the most common ones"
+    caption = f"Before and after on {places} places, a cell each; where values differ, the most common change"
     return tag("figure", tag("figcaption", caption), tag("p", *legend, class_="chips"), *rows)
 
 
