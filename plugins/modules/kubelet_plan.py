@@ -83,6 +83,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+planned:
+  description: The labels of nodes and the pools after the writes of this step and earlier ones, for a preview.
+  returned: success
+  type: dict
 patches:
   description: Merge patches to make first, with C(state=patched) of P(kubernetes.core.k8s#module).
   returned: success
@@ -147,7 +151,15 @@ def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
             force_conflicts=params["force_conflicts"],
         )
         plan = plan_kubelet(machines, params["facts"], wishes)
-    return {**plan.as_result(), "rows": confirmed(params["expected_rows"], plan.rows, check_mode)}
+    result = plan.as_result()
+    # The pools of this step over those of the steps before.
+    result["planned"] = _planned(params["planned"], result.get("planned", {}))
+    return {**result, "rows": confirmed(params["expected_rows"], plan.rows, check_mode)}
+
+
+def _planned(before: dict[str, t.Any], now: dict[str, t.Any]) -> dict[str, t.Any]:
+    pools = {item["metadata"]["name"]: item for part in (before, now) for item in part.get("pools", [])}
+    return {"node_labels": before.get("node_labels", {}), "pools": list(pools.values())}
 
 
 def main() -> t.NoReturn:
