@@ -190,9 +190,7 @@ class Snapshot:
 
     def pool_of(self, node: Node) -> str | None:
         """Return the one pool that the controller serves a node from; None in no pool or in two custom ones."""
-        if not node.managed:
-            return None
-        matching = [name for name, pool in self.pools.items() if pool.node_selector.matches(node.labels)]
+        matching = self._matching(node)
         custom = [name for name in matching if name not in _BUILT_IN_POOLS]
         if len(custom) > 1:
             return None
@@ -200,6 +198,16 @@ class Snapshot:
             if name in matching:
                 return name
         return None
+
+    def stray(self, pools: t.Collection[str]) -> dict[str, list[str]]:
+        """Return the nodes that these pools select and another custom pool too: they are served from none."""
+        found = {node.name: self._matching(node) for node in self.nodes.values() if self.pool_of(node) is None}
+        return {name: matching for name, matching in found.items() if set(matching) & set(pools)}
+
+    def _matching(self, node: Node) -> list[str]:
+        if not node.managed:
+            return []
+        return sorted(name for name, pool in self.pools.items() if pool.node_selector.matches(node.labels))
 
     def generators_of(self, pool: Pool) -> list[Generator]:
         """Return the generators that select a pool."""

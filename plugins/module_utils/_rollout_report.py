@@ -30,7 +30,7 @@ def preview(snapshot: Snapshot, verdicts: t.Sequence[Verdict], request: Request,
     ]
     return {
         "changed": would and any(entry["status"] == "would_change" for entry in rows),
-        "rows": rows,
+        "rows": rows + _stray_rows(snapshot.stray(list(estimates))),
         "lines": lines,
         "workers": len(snapshot.workers),
         "estimate_s": round(sum(one.seconds for one in estimates.values())),
@@ -52,7 +52,10 @@ def result(outcome: Outcome) -> Json:
     pools = list(outcome.pools.values())
     return {
         "changed": any(pool.released or pool.rolled for pool in pools),
-        "rows": [_row(verdict, outcome.pools[verdict.pool.name]) for verdict in outcome.verdicts],
+        "rows": [
+            *(_row(verdict, outcome.pools[verdict.pool.name]) for verdict in outcome.verdicts),
+            *_stray_rows(outcome.stray),
+        ],
         "workers": outcome.workers,
         "max_disrupted_seen": outcome.max_disrupted_seen,
         "pools": [
@@ -110,6 +113,13 @@ def _row(verdict: Verdict, progress: PoolProgress) -> Row:
     if progress.released:
         return _pool_row(verdict, progress.before, "changed", "released; no node had to change")
     return _pool_row(verdict, progress.before, "ok", verdict.why or "up to date")
+
+
+def _stray_rows(stray: t.Mapping[str, t.Sequence[str]]) -> list[Row]:
+    return [
+        row(f"node {name}", WHAT, status="refused", why=f"it is in {' and '.join(pools)}: take one of these roles off")
+        for name, pools in sorted(stray.items())
+    ]
 
 
 def _pool_row(verdict: Verdict, before: str, status: str, why: str) -> Row:

@@ -89,6 +89,7 @@ class Outcome:
     workers: int
     max_disrupted_seen: int = 0
     failure: str | None = None
+    stray: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
 
 
 class Rollout:
@@ -249,7 +250,8 @@ class Rollout:
                 time.sleep(_TICK_S)
 
     def _outcome(self, snapshot: Snapshot, verdicts: list[Verdict], failure: str | None) -> Outcome:
-        return Outcome(verdicts, self._pools, len(snapshot.workers), self._share.most, failure)
+        stray = snapshot.stray(self._names)
+        return Outcome(verdicts, self._pools, len(snapshot.workers), self._share.most, failure, stray)
 
 
 def describe_plan(verdict: Verdict, forecast: Estimate) -> str:

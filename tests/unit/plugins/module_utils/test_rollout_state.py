@@ -247,6 +247,8 @@ def test_a_pool_in_two_custom_roles_loses_the_node() -> None:
     both = node("a0", "zone-0", labels={"node-role.kubernetes.io/zone-1": ""})
     cluster = snapshot([both], [pool("zone-0"), pool("zone-1")])
     assert cluster.pool_of(cluster.nodes["a0"]) is None
+    assert cluster.stray(["zone-1"]) == {"a0": ["zone-0", "zone-1"]}
+    assert cluster.stray(["worker"]) == {}
 
 
 def test_waiting_nodes_are_named_with_what_they_wait_for() -> None:
