@@ -218,7 +218,7 @@ def _scaler(facts: t.Mapping[str, t.Any]) -> str | None:
         return None
     nodes = [n for n in facts.get("nodes") or [] if n["metadata"]["labels"].get("kubevirt.io/schedulable") == "true"]
     replicas = 1 if len(nodes) == 1 else max(2, len(nodes) // _NODES_PER_VIRT_API)
-    operator = f"virt-operator of KubeVirt {version or '(version unknown)'}"
+    operator = f"virt-operator {version}" if version else "virt-operator, of an unknown version,"
     return f"{operator} scales it to {replicas} for {len(nodes)} schedulable nodes"
 
 

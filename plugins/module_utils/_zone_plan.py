@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import NEEDS_DISRUPTION, KubePlan, status_of
-from ansible_collections.virtscale.tuning.plugins.module_utils._label_selector import Selector
+from ansible_collections.virtscale.tuning.plugins.module_utils._label_selector import Requirement, Selector
 from ansible_collections.virtscale.tuning.plugins.module_utils._machines import (
     POOL_KIND,
     ZONE_LABEL,
@@ -293,5 +293,10 @@ def _text(value: t.Any) -> str | None:
     """Return a selector as one line; other values as they are."""
     if not isinstance(value, dict):
         return None if value is None else str(value)
-    parts = [f"{one.key} {one.operator} [{', '.join(one.values)}]" for one in Selector.parse(value).requirements]
-    return ", ".join(parts) or "nothing"
+    return ", ".join(map(_requirement, Selector.parse(value).requirements)) or "nothing"
+
+
+def _requirement(one: Requirement) -> str:
+    if one.operator == "In" and len(one.values) == 1:
+        return f"{one.key}={one.values[0]}"
+    return f"{one.key} {one.operator} [{', '.join(one.values)}]"

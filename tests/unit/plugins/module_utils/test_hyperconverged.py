@@ -146,7 +146,7 @@ def test_virt_api_is_left_to_the_operator_that_scales_it() -> None:
     assert not made.patches
     (found,) = [row for row in made.rows if row["what"] == "virt-api replicas"]
     assert found["status"] == "note"
-    assert "virt-operator of KubeVirt v1.6.0 scales it to 10 for 100 schedulable nodes" in str(found["why"])
+    assert "virt-operator v1.6.0 scales it to 10 for 100 schedulable nodes" in str(found["why"])
     assert "3000 planned VMs / 750 a replica gives 4" in str(found["why"])
 
 

@@ -126,7 +126,7 @@ def test_nothing_that_disrupts_runs_unasked() -> None:
 
 
 def test_a_preview_plans_on_the_pools_that_the_run_makes() -> None:
-    planned = {
+    planned: Object = {
         "node_labels": {"worker001": {"node-role.kubernetes.io/zone-0": ""}},
         "pools": [zone_pool(0, paused=True)],
     }

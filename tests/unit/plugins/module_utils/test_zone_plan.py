@@ -89,7 +89,7 @@ def test_nothing_that_disrupts_runs_unasked() -> None:
     made = plan(facts(workers(100)), allow_disruption=False)
     assert made.empty
     assert {row["status"] for row in made.rows} == {"pending"}
-    assert "needs allow_disruption: true; 100 nodes, about" in made.rows[0]["why"]
+    assert "needs allow_disruption: true; 100 nodes, about" in str(made.rows[0]["why"])
 
 
 def test_the_speed_of_a_zone_changes_without_a_pause() -> None:
