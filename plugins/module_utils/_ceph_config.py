@@ -12,7 +12,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_client impo
 from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_mgr_module import (
     enabled_modules,
     module_to_restart,
-    restart_module,
+    restart_active_manager,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_option_values import OptionType, normalise
 from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_options import Database, Who, members, merge
@@ -161,13 +161,13 @@ def modules_to_restart(changes: t.Iterable[Change]) -> t.List[str]:
     return sorted({change.restart for change in changes if change.restart})
 
 
-def restart_modules(client: CephClient, notes: BeforeValues, modules: t.Iterable[str]) -> None:
-    """Restart modules, and only then forget that it was due."""
-    for module in modules:
-        restart_module(client, module)
-        for key, note in list(notes.notes.items()):
-            if note.get("restart") == module:
-                notes.put(key, {name: value for name, value in note.items() if name != "restart"})
+def restart_modules(client: CephClient, notes: BeforeValues, modules: t.Collection[str]) -> None:
+    """Restart what runs the modules, and only then forget that it was due."""
+    if not modules:
+        return
+    restart_active_manager(client)
+    for key, note in list(notes.notes.items()):
+        notes.put(key, {name: value for name, value in note.items() if name != "restart"})
 
 
 def diff_of(changes: t.Iterable[Change]) -> t.Dict[str, t.Dict[str, t.Any]]:

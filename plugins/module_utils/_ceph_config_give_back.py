@@ -87,6 +87,8 @@ def _report(change: Change, note: t.Mapping[str, t.Any], after: Database, check_
     request = change.request
     effective = stored_value(change.option, after.get(request.who, request.name))
     why = "what it was before" if change.wanted is not None else "was not set before"
+    if "added" in note:
+        why = "without the names that were added, with those that were removed; what others put there stays"
     if change.differs:
         status = "would_change" if check_mode else "changed" if effective == change.wanted else "failed"
     elif change.before == note["before"]:

@@ -46,11 +46,10 @@ def worst_load(cluster: Cluster, pg_nums: t.Mapping[str, int], one_host_out: boo
     return max(loads, key=lambda load: load.pgs, default=None)
 
 
-def other_pg_replicas(cluster: Cluster, pool: Pool, planned: t.Iterable[str] = ()) -> int:
-    """Return the PG replicas that the OSDs of a pool's rule hold, or will, of pools that are not planned now."""
+def other_pg_replicas(cluster: Cluster, pool: Pool) -> int:
+    """Return the PG replicas of other pools, at their targets, on the OSDs of this pool's rule."""
     own = {osd.osd_id for osd in cluster.osds_of(pool)}
-    skip = {pool.name, *planned}
-    targets = {p.name: p.pg_num_target for p in cluster.pools.values() if p.name not in skip}
+    targets = {other.name: other.pg_num_target for other in cluster.pools.values() if other.name != pool.name}
     return round(sum(pgs for osd_id, pgs in _shares(cluster, targets, None).items() if osd_id in own))
 
 

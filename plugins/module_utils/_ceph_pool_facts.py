@@ -12,11 +12,8 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_cluster imp
 from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_load import other_pg_replicas
 
 
-def pool_facts(cluster: Cluster, name: str, planned: t.Collection[str] = ()) -> t.Dict[str, t.Any]:
-    """Return one pool with the OSDs of its CRUSH rule.
-
-    :param planned: pools whose numbers are planned together: they do not count as other PG replicas.
-    """
+def pool_facts(cluster: Cluster, name: str) -> t.Dict[str, t.Any]:
+    """Return one pool with the OSDs of its CRUSH rule."""
     pool = cluster.pool(name)
     rule = cluster.rules[pool.rule_id]
     osds = cluster.osds_of(pool)
@@ -32,7 +29,7 @@ def pool_facts(cluster: Cluster, name: str, planned: t.Collection[str] = ()) -> 
         "hosts": len(per_host),
         # A lost host takes its OSDs with it: the largest is the one to plan for.
         "osds_per_host": max(per_host.values(), default=0),
-        "other_pg_replicas": other_pg_replicas(cluster, pool, planned),
+        "other_pg_replicas": other_pg_replicas(cluster, pool),
         "pg_num": pool.pg_num,
         "pg_num_target": pool.pg_num_target,
         "pgp_num": pool.pgp_num,

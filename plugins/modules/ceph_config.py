@@ -10,9 +10,9 @@ short_description: Set many options of Ceph's config database in one call
 description:
   - Reads the config database once, sets only what differs, and reads it back.
   - Values are compared by the type that Ceph gives the option, so that C(4G) and C(4294967296) are equal.
-  - A manager module is restarted for an option that it reads only when it starts, such as
-    C(mgr/prometheus/scrape_interval), only when that option changed and the module is enabled. The restart is waited
-    for, with the warnings that it raises.
+  - A manager module reads some options only when it starts, such as C(mgr/prometheus/scrape_interval). When one of
+    them changed and the module is enabled, the active manager is restarted once (C(ceph mgr fail)), and waited for
+    with the warnings that this raises.
   - An option that the cluster does not know, or a value that its type, range or choices do not allow, fails before
     anything is changed, in check mode too.
   - What was there before is kept in the cluster, as C(virtscale.tuning/config/<who>/<name>) of C(ceph config-key).

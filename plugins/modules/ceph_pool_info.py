@@ -20,7 +20,6 @@ options:
   pools:
     description:
       - Names of the pools to read; without it all pools.
-      - Pools named here count as planned together, so they are left out of each other's RV(pools[].other_pg_replicas).
     type: list
     elements: str
 seealso:
@@ -138,12 +137,11 @@ ARGUMENT_SPEC = {**CEPH_ARGUMENTS, "pools": {"type": "list", "elements": "str"}}
 
 
 def compute(params: dict[str, t.Any], _check_mode: bool) -> dict[str, t.Any]:
-    planned = params["pools"] or ()
     with open_client(params) as client:
         cluster = read_cluster(client)
         return {
             "changed": False,
-            "pools": [pool_facts(cluster, name, planned) for name in planned or sorted(cluster.pools)],
+            "pools": [pool_facts(cluster, name) for name in params["pools"] or sorted(cluster.pools)],
             "osds": osd_facts(cluster),
             "limits": dataclasses.asdict(cluster.limits),
             "flags": sorted(cluster.flags),
