@@ -23,9 +23,8 @@ KEYS = (
     *("net.ipv4.conf.all.arp_filter", "net.ipv4.conf.all.arp_ignore", "net.ipv4.conf.all.arp_announce"),
     "net.ipv4.tcp_window_scaling",
 )
-_LOOK = (
-    f"for key in {' '.join(KEYS)}; do printf '%s=' $key; sysctl -n $key; done; cd /etc/sysctl.d && grep -r . . | sort"
-)
+_VALUES = f"for key in {' '.join(KEYS)}; do printf '%s=' $key; sysctl -n $key; done"
+_FILES = "cd /etc/sysctl.d && grep -r . . | sort"
 
 _API = "machineconfiguration.openshift.io/v1"
 _KINDS = {
