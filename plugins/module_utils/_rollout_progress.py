@@ -66,9 +66,7 @@ class PoolProgress:
     """One pool's part of the run."""
 
     name: str
-    before: str
     estimate: Estimate
-    nodes_at_start: int
     behind_at_start: int
     began: float | None = None
     ended: float | None = None

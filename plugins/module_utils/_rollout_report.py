@@ -11,10 +11,10 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Snapshot
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress import PoolProgress
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Outcome, Request, describe_plan
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import Phase, Verdict
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import Phase, Verdict, outdated
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
 
-WHAT = "rendered configuration"
+WHAT = "updated nodes"
 Json = t.Dict[str, t.Any]
 
 
@@ -24,7 +24,10 @@ def preview(snapshot: Snapshot, verdicts: t.Sequence[Verdict], request: Request,
     :param would: True in check mode; False where nothing may be disrupted, so that the same is pending.
     """
     estimates = {verdict.pool.name: request.estimated(snapshot, verdict.pool) for verdict in verdicts}
-    rows = [_preview_row(verdict, estimates[verdict.pool.name], would) for verdict in verdicts]
+    nodes = {verdict.pool.name: len(snapshot.members(verdict.pool.name)) for verdict in verdicts}
+    rows = [
+        _preview_row(verdict, estimates[verdict.pool.name], nodes[verdict.pool.name], would) for verdict in verdicts
+    ]
     lines = [
         f"pool {verdict.pool.name}: {describe_plan(verdict, estimates[verdict.pool.name])}" for verdict in verdicts
     ]
@@ -38,7 +41,7 @@ def preview(snapshot: Snapshot, verdicts: t.Sequence[Verdict], request: Request,
             {
                 "name": verdict.pool.name,
                 "phase": verdict.phase.value,
-                "nodes": len(snapshot.members(verdict.pool.name)),
+                "nodes": nodes[verdict.pool.name],
                 "nodes_to_roll": estimates[verdict.pool.name].nodes,
                 "estimate_s": round(estimates[verdict.pool.name].seconds),
             }
@@ -50,13 +53,18 @@ def preview(snapshot: Snapshot, verdicts: t.Sequence[Verdict], request: Request,
 def result(outcome: Outcome) -> Json:
     """Return what a run did."""
     pools = list(outcome.pools.values())
+
+    def counts(verdict: Verdict) -> tuple[int, int]:
+        nodes = len(outcome.snapshot.members(verdict.pool.name))
+        return nodes, nodes - len(outdated(outcome.snapshot, verdict.pool))
+
     return {
         "changed": any(pool.released or pool.rolled for pool in pools),
         "rows": [
-            *(_row(verdict, outcome.pools[verdict.pool.name]) for verdict in outcome.verdicts),
-            *_stray_rows(outcome.stray),
+            *(_row(verdict, outcome.pools[verdict.pool.name], *counts(verdict)) for verdict in outcome.verdicts),
+            *_stray_rows(outcome.snapshot.stray(list(outcome.pools))),
         ],
-        "workers": outcome.workers,
+        "workers": len(outcome.snapshot.workers),
         "max_disrupted_seen": outcome.max_disrupted_seen,
         "pools": [
             {
@@ -87,32 +95,30 @@ def _node_times(pools: t.Sequence[PoolProgress], name: str) -> list[Json]:
     ]
 
 
-def _preview_row(verdict: Verdict, forecast: Estimate, would: bool) -> Row:
+def _preview_row(verdict: Verdict, forecast: Estimate, nodes: int, would: bool) -> Row:
     waiting = "would_change" if would else "pending"
     status = {Phase.UPDATED: "ok", Phase.PAUSED: "refused"}.get(verdict.phase, waiting)
+    now = nodes - forecast.nodes
     if verdict.fault:
-        return _pool_row(verdict, verdict.pool.reached, "refused", verdict.fault)
-    return _pool_row(verdict, verdict.pool.reached, status, describe_plan(verdict, forecast))
+        return _pool_row(verdict, nodes, now, now, "refused", verdict.fault)
+    return _pool_row(verdict, nodes, now, now, status, describe_plan(verdict, forecast))
 
 
-def _row(verdict: Verdict, progress: PoolProgress) -> Row:
-    if verdict.fault:
-        return _pool_row(verdict, progress.before, "failed", verdict.fault)
-    if verdict.phase is Phase.PAUSED:
-        return _pool_row(verdict, progress.before, "refused", verdict.why)
-    if verdict.phase is Phase.HELD:
-        return _pool_row(verdict, progress.before, "pending", verdict.why)
-    if verdict.phase is not Phase.UPDATED:
-        return _pool_row(verdict, progress.before, "failed", verdict.why)
+def _row(verdict: Verdict, progress: PoolProgress, nodes: int, updated: int) -> Row:
+    before = nodes - progress.behind_at_start
+    statuses = {Phase.PAUSED: "refused", Phase.HELD: "pending"}
+    if verdict.fault or verdict.phase is not Phase.UPDATED:
+        status = "failed" if verdict.fault else statuses.get(verdict.phase, "failed")
+        return _pool_row(verdict, nodes, before, updated, status, verdict.fault or verdict.why)
     if progress.rolled:
         why = (
-            f"{len(progress.nodes)} nodes in {progress.seconds:g} s, "
-            f"at most {progress.max_unavailable_seen} out of service at once"
+            f"{len(progress.nodes)} nodes in {progress.seconds:g} s, at most {progress.max_unavailable_seen} "
+            f"out of service at once; they run {verdict.pool.reached}"
         )
-        return _pool_row(verdict, progress.before, "changed", why)
+        return _pool_row(verdict, nodes, before, updated, "changed", why)
     if progress.released:
-        return _pool_row(verdict, progress.before, "changed", "released; no node had to change")
-    return _pool_row(verdict, progress.before, "ok", verdict.why or "up to date")
+        return _pool_row(verdict, nodes, before, updated, "changed", "released; no node had to change")
+    return _pool_row(verdict, nodes, before, updated, "ok", verdict.why or "up to date")
 
 
 def _stray_rows(stray: t.Mapping[str, t.Sequence[str]]) -> list[Row]:
@@ -122,14 +128,13 @@ def _stray_rows(stray: t.Mapping[str, t.Sequence[str]]) -> list[Row]:
     ]
 
 
-def _pool_row(verdict: Verdict, before: str, status: str, why: str) -> Row:
-    pool = verdict.pool
+def _pool_row(verdict: Verdict, nodes: int, before: int, updated: int, status: str, why: str) -> Row:
     return row(
-        f"pool {pool.name}",
+        f"pool {verdict.pool.name}",
         WHAT,
-        before=before or None,
-        wanted=pool.target or None,
-        effective=pool.reached or None,
+        before=f"{before} of {nodes}",
+        wanted=f"{nodes} of {nodes}",
+        effective=f"{updated} of {nodes}",
         status=status,
         why=why,
     )

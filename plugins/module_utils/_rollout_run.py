@@ -82,14 +82,13 @@ class Request:
 
 @dataclass
 class Outcome:
-    """How it ended: each pool's last verdict, what was seen, and the sentence that says what went wrong."""
+    """How it ended: the last look at the pools, what was seen before, and the sentence that says what went wrong."""
 
+    snapshot: Snapshot
     verdicts: list[Verdict]
     pools: dict[str, PoolProgress]
-    workers: int
     max_disrupted_seen: int = 0
     failure: str | None = None
-    stray: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
 
 
 class Rollout:
@@ -157,9 +156,7 @@ class Rollout:
             self._names.append(pool.name)
             self._pools[pool.name] = PoolProgress(
                 name=pool.name,
-                before=pool.reached,
                 estimate=self._request.estimated(snapshot, pool),
-                nodes_at_start=len(snapshot.members(pool.name)),
                 behind_at_start=len(outdated(snapshot, pool)),
             )
             self._say(f"pool {pool.name}: {describe_plan(verdict, self._pools[pool.name].estimate)}")
@@ -250,8 +247,7 @@ class Rollout:
                 time.sleep(_TICK_S)
 
     def _outcome(self, snapshot: Snapshot, verdicts: list[Verdict], failure: str | None) -> Outcome:
-        stray = snapshot.stray(self._names)
-        return Outcome(verdicts, self._pools, len(snapshot.workers), self._share.most, failure, stray)
+        return Outcome(snapshot, verdicts, self._pools, self._share.most, failure)
 
 
 def describe_plan(verdict: Verdict, forecast: Estimate) -> str:

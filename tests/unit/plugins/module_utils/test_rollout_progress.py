@@ -32,7 +32,7 @@ STEPS: list[tuple[float, dict[str, t.Any]]] = [
 
 
 def progress() -> PoolProgress:
-    return PoolProgress("zone-0", "rendered-old", estimate(1, 1), nodes_at_start=2, behind_at_start=2, began=0)
+    return PoolProgress("zone-0", estimate(1, 1), behind_at_start=2, began=0)
 
 
 def test_a_nodes_durations_are_those_between_its_steps() -> None:

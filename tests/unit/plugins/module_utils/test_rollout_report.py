@@ -50,8 +50,8 @@ def test_a_preview_tells_what_a_run_would_do(cluster: Snapshot, would: bool, sta
 
 
 def outcome_of(cluster: Snapshot, failure: str | None = None, **seen: t.Any) -> Outcome:
-    progress = PoolProgress("zone-0", OLD, estimate(2, 1), nodes_at_start=2, behind_at_start=2, **seen)
-    return Outcome([judge(cluster, cluster.pools["zone-0"])], {"zone-0": progress}, 2, 1, failure)
+    progress = PoolProgress("zone-0", estimate(2, 1), behind_at_start=seen.pop("behind", 2), **seen)
+    return Outcome(cluster, [judge(cluster, cluster.pools["zone-0"])], {"zone-0": progress}, 1, failure)
 
 
 ROLLED: dict[str, t.Any] = {
@@ -61,21 +61,24 @@ ROLLED: dict[str, t.Any] = {
 
 
 @pytest.mark.parametrize(
-    ("outcome", "changed", "status", "why"),
+    ("outcome", "changed", "counts", "status", "why"),
     [
-        (outcome_of(DONE, **ROLLED), True, "changed", "2 nodes in 60.5 s, at most 1 out of service at once"),
-        (outcome_of(DONE, released=True), True, "changed", "released; no node had to change"),
-        (outcome_of(DONE), False, "ok", "up to date"),
-        (outcome_of(HELD, "stopped"), False, "pending", "paused by this collection"),
-        (outcome_of(ROLLING, "stopped", **ROLLED), True, "failed", "1/2 nodes updated"),
-        (outcome_of(PERSON, "stopped"), False, "refused", "somebody else"),
+        (outcome_of(DONE, **ROLLED), True, (0, 2), "changed", "2 nodes in 60.5 s, at most 1 out of service at once"),
+        (outcome_of(DONE, released=True, behind=0), True, (2, 2), "changed", "released; no node had to change"),
+        (outcome_of(DONE, behind=0), False, (2, 2), "ok", "up to date"),
+        (outcome_of(HELD, "stopped"), False, (0, 0), "pending", "paused by this collection"),
+        (outcome_of(ROLLING, "stopped", **ROLLED), True, (0, 1), "failed", "1/2 nodes updated"),
+        (outcome_of(PERSON, "stopped"), False, (0, 0), "refused", "somebody else"),
     ],
 )
-def test_a_run_reports_what_came_of_each_pool(outcome: Outcome, changed: bool, status: str, why: str) -> None:
+def test_a_run_reports_what_came_of_each_pool(
+    outcome: Outcome, changed: bool, counts: tuple[int, int], status: str, why: str
+) -> None:
     told = result(outcome)
     [row] = told["rows"]
     assert (told["changed"], row["status"], why in (row["why"] or "")) == (changed, status, True)
-    assert (row["before"], row["wanted"]) == (OLD, NEW)
+    before, effective = counts
+    assert (row["before"], row["wanted"], row["effective"]) == (f"{before} of 2", "2 of 2", f"{effective} of 2")
 
 
 def test_each_nodes_times_are_returned() -> None:
