@@ -65,10 +65,9 @@ def watched(client: KubeClient, untouched: dict[str, t.Any]) -> t.Iterator[Sampl
 def test_two_kubelet_configs_on_one_pool_are_refused_beforehand(
     client: KubeClient, play: Play, untouched: dict[str, t.Any]
 ) -> None:
-    run = play(SITE, tags="ocp_kubelet", ocp_kubelet_layout="split")
-    assert run.wait(120) != 0
-    refused = [row for row in run.rows("ocp_kubelet", "plan") if row["status"] == "refused"]
-    assert refused
+    run = play(SITE, tags="ocp_kubelet", ocp_kubelet_layout="seed")
+    assert run.wait(180) != 0
+    assert "custom-scheduling would take away kubeAPIBurst 200, kubeAPIQPS 100, maxPods 500" in run.output
     assert cluster_state(client) == untouched
 
 
