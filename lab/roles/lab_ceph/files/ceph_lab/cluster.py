@@ -30,8 +30,9 @@ class Progress:
 
     @property
     def clean(self) -> int:
-        """Number of PGs that are active+clean, whatever else they do."""
-        return sum(count for state, count in self.pg_states if {"active", "clean"} <= set(state.split("+")))
+        """Number of PGs that are active+clean, whatever else they do, by a report that is not out of date."""
+        words = ((set(state.split("+")), count) for state, count in self.pg_states)
+        return sum(count for state, count in words if {"active", "clean"} <= state and "stale" not in state)
 
     @property
     def ready(self) -> bool:

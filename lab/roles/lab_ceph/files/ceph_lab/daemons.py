@@ -20,10 +20,15 @@ class Supervisor:
         """:param supervisorctl: the command with what it needs to find its supervisord"""
         self._supervisorctl = supervisorctl
 
-    def running(self) -> int:
-        """Number of the cluster's processes that run or are just being restarted."""
-        states = [line.split()[1] for line in self._run("status").splitlines() if line.startswith("ceph-")]
-        return sum(state in ("RUNNING", "STARTING", "BACKOFF") for state in states)
+    def process_ids(self) -> dict[str, str]:
+        """The cluster's processes that run or are just being restarted, by name; the latter have no id yet: ''."""
+        found = {}
+        for line in self._run("status").splitlines():
+            # "ceph-osd:osd.0   RUNNING   pid 10938, uptime 0:04:15"
+            name, state, *rest = line.split()
+            if name.startswith("ceph-") and state in ("RUNNING", "STARTING", "BACKOFF"):
+                found[name] = rest[1].rstrip(",") if state == "RUNNING" else ""
+        return found
 
     def start(self, program: str) -> None:
         """Start all processes of a program and wait until each has lived a second.

@@ -90,7 +90,7 @@ def make_pools(cluster: Cluster, pools: t.Sequence[t.Mapping[str, t.Any]]) -> li
 
 
 def _clear(root: pathlib.Path) -> None:
-    for name in ("mon", "mgr", "osd", "run", "crash", "made"):
+    for name in ("mon", "mgr", "osd", "run", "crash", "made.json"):
         path = root / name
         if path.is_dir():
             shutil.rmtree(path)
