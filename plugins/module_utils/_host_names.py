@@ -22,6 +22,14 @@ def compress(names: t.Iterable[str]) -> str:
     return ", ".join(_ranges(sorted(set(names), key=natural_key)))
 
 
+def shorten(names: t.Collection[str], ranges_max: int = 6) -> str:
+    """Return the names as ranges, or the first and the last of them where the ranges are too many to read."""
+    ranges = list(_ranges(sorted(set(names), key=natural_key)))
+    if len(ranges) <= ranges_max:
+        return ", ".join(ranges)
+    return f"{', '.join(ranges[:2])} ... {ranges[-1]}"
+
+
 def _ranges(names: list[str]) -> t.Iterator[str]:
     start = 0
     for end in range(1, len(names) + 1):

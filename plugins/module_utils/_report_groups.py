@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._host_names import compress, natural_key
+from ansible_collections.virtscale.tuning.plugins.module_utils._host_names import natural_key, shorten
 from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import ATTENTION, BY_URGENCY, Line
 
 # More variants of one value than this are read by nobody: then details are given up, one after the other.
@@ -33,8 +33,13 @@ class Variant:
 
     @property
     def where(self) -> str:
-        """Return the names of the places, ranges in short."""
-        return compress(line.where for line in self.lines)
+        """Return the names of the places: ranges in short, and of many ranges the first and the last."""
+        return shorten(self.places)
+
+    @property
+    def places(self) -> list[str]:
+        """Return the names of all places."""
+        return list(dict.fromkeys(line.where for line in self.lines))
 
     def value(self, field: str) -> str | None:
         """Return what the lines say in ``before``, ``wanted`` or ``effective``; the extremes where they differ."""
@@ -77,3 +82,29 @@ def all_variants(lines: t.Iterable[Line]) -> list[Variant]:
     groups = [variants(group) for group in by_what(lines).values()]
     groups.sort(key=lambda group: min(BY_URGENCY.index(group[0].status), len(ATTENTION)))
     return [variant for group in groups for variant in group]
+
+
+@dataclasses.dataclass(frozen=True)
+class Concern:
+    """What needs attention for one reason: the same role, status and why."""
+
+    role: str
+    status: str
+    why: str
+    variants: tuple[Variant, ...]
+
+    @property
+    def values(self) -> int:
+        """Return how many values it is about."""
+        return sum(len(variant.lines) for variant in self.variants)
+
+
+def concerns(lines: t.Iterable[Line]) -> list[Concern]:
+    """Return the lines that need attention by their reasons, the most urgent first.
+
+    :param lines: in order of urgency.
+    """
+    by_reason: dict[tuple[str, str, str], list[Line]] = {}
+    for line in lines:
+        by_reason.setdefault((line.role, line.status, line.why), []).append(line)
+    return [Concern(*reason, tuple(all_variants(group))) for reason, group in by_reason.items()]

@@ -12,13 +12,17 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._host_names impor
 from ansible_collections.virtscale.tuning.plugins.module_utils._html import Markup, join, tag
 from ansible_collections.virtscale.tuning.plugins.module_utils._report_evidence import figures
 from ansible_collections.virtscale.tuning.plugins.module_utils._report_groups import (
+    Concern,
     Variant,
     all_variants,
     by_what,
+    concerns,
     variants,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import (
+    ATTENTION,
     BY_URGENCY,
+    Line,
     RoleView,
     RunView,
     count,
@@ -104,33 +108,33 @@ def _attention(view: RunView) -> Markup:
     if not lines:
         text = "Nothing failed, was refused, overridden or left pending."
         return tag("section", tag("p", text, class_="calm"), id="attention")
-    items: list[Markup] = []
-    for status in BY_URGENCY:
-        for role in view.roles:
-            for variant in all_variants(line for line in lines if line.status == status and line.role == role.name):
-                items.append(_attention_item(role.name, variant))
+    items = (_concern(concern) for concern in concerns(lines))
     return tag("section", tag("h2", "Needs attention"), tag("ol", *items, class_="attention"), id="attention")
 
 
-def _attention_item(role: str, variant: Variant) -> Markup:
-    wanted, effective = variant.value("wanted"), variant.value("effective")
-    values: list[Markup] = []
-    if wanted is not None:
-        values.append(join(("wanted ", tag("code", wanted))))
-    if effective is not None:
-        values.append(join(("effective ", tag("code", effective))))
+def _concern(concern: Concern) -> Markup:
+    why = tag("p", concern.why or "No reason was recorded.")
+    told = [_told(variant) for variant in concern.variants]
+    if len(told) == 1:
+        said = [tag("p", *told[0][:3], class_="subject"), why, tag("p", *told[0][3:], class_="values")]
+    else:
+        said = [why, *(tag("p", *parts, class_="values") for parts in told)]
     return tag(
         "li",
-        _badge(variant.status),
-        tag(
-            "div",
-            tag("p", tag("b", variant.where), " ", tag("code", variant.what), class_="subject"),
-            tag("p", variant.why or "No reason was recorded."),
-            tag("p", join(values, ", "), class_="values") if values else None,
-        ),
-        tag("a", role, href=f"#{role}"),
-        class_=variant.status,
+        _badge(concern.status),
+        tag("div", *said),
+        tag("a", concern.role, href=f"#{concern.role}"),
+        class_=concern.status,
     )
+
+
+def _told(variant: Variant) -> list[Markup | str]:
+    parts: list[Markup | str] = [_where(variant), " ", tag("code", variant.what)]
+    for field, word in (("wanted", " wanted "), ("effective", " effective ")):
+        value = variant.value(field)
+        if value is not None:
+            parts += [word, tag("code", value or "empty")]
+    return parts
 
 
 def _role(role: RoleView) -> Markup:
@@ -196,20 +200,29 @@ def _table_row(variant: Variant, again: bool) -> Markup:
         )
         for field, label in (("before", "Before"), ("wanted", "Wanted"), ("effective", "Effective"))
     )
-    hosts = len({line.where for line in variant.lines})
-    where = join((tag("b", variant.where), f" ({hosts})" if hosts > 1 else None))
     return tag(
         "tr",
         tag("th", tag("code", _breakable(variant.what)), scope="row", class_="again" if again else None),
         *values,
         tag("td", _badge(variant.status)),
-        tag("td", tag("p", where), tag("p", variant.why, class_="why") if variant.why else None, class_="reason"),
+        tag(
+            "td",
+            tag("p", _where(variant)),
+            tag("p", variant.why, class_="why") if variant.why else None,
+            class_="reason",
+        ),
         class_=f"{variant.status}{' again' if again else ''}",
     )
 
 
+def _where(variant: Variant) -> Markup:
+    places = variant.places
+    count_of_many = f" ({len(places)})" if len(places) > 1 else None
+    return join((tag("b", variant.where, title=compress(places)), count_of_many))
+
+
 def _code(value: str | None) -> Markup | None:
-    return None if value is None else tag("code", value or "empty")
+    return None if value is None else tag("code", _breakable(value) if value else "empty")
 
 
 def _strips(role: RoleView) -> Markup | None:
@@ -223,15 +236,12 @@ def _strips(role: RoleView) -> Markup | None:
     places = max(len(lines) for lines in wide.values())
     rows: list[Markup] = []
     for what, lines in wide.items():
-        moved = [line for line in lines if line.status in ("changed", "would_change")]
-        common = max(variants(moved or lines), key=lambda variant: len(variant.lines))
-        change = (common.value("before"), common.value("effective") or common.value("wanted"))
         rows.append(
             tag(
                 "div",
                 tag("code", _breakable(what)),
                 strip([(line.where, STATUS_WORDS[line.status], line.status) for line in lines]),
-                tag("span", *_arrow(*change), class_="change"),
+                tag("span", *_change(lines), class_="change"),
                 class_="striprow",
             )
         )
@@ -241,7 +251,7 @@ def _strips(role: RoleView) -> Markup | None:
         for status in BY_URGENCY
         if status in statuses
     )
-    caption = f"Before and after on {places} places, a cell each; where values differ, the most common change"
+    caption = f"Before and after on {places} places, a cell each; the values are the most common change"
     return tag("figure", tag("figcaption", caption), tag("p", *legend, class_="chips"), *rows)
 
 
@@ -249,7 +259,12 @@ def _breakable(name: str) -> Markup:
     return join(re.split(r"(?<=[./])", name), Markup("<wbr>"))
 
 
-def _arrow(before: str | None, after: str | None) -> tuple[Markup | str | None, ...]:
+def _change(lines: list[Line]) -> tuple[Markup | str | None, ...]:
+    moved = [line for line in lines if line.status not in ("ok", "overridden")]
+    common = max(variants(moved or lines), key=lambda variant: len(variant.lines))
+    before, after = common.value("before"), common.value("effective")
+    if after is None or common.status in ATTENTION:
+        after = common.value("wanted")
     if before is None or before == after:
         return (tag("b", after or "unknown"),)
     return (before or "empty", tag("span", " → ", class_="arrow"), tag("b", after or "unknown"))

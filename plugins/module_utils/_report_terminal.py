@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_groups import Variant, all_variants
+from ansible_collections.virtscale.tuning.plugins.module_utils._report_groups import Concern, Variant, concerns
 from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import BY_URGENCY, RunView, count
 from ansible_collections.virtscale.tuning.plugins.module_utils._report_words import verdict
 
@@ -48,13 +48,7 @@ def _table(view: RunView) -> list[str]:
 
 
 def _exceptions(view: RunView) -> list[list[str]]:
-    lines = view.attention()
-    found: list[list[str]] = []
-    for status in BY_URGENCY:
-        of_status = [line for line in lines if line.status == status]
-        for role in dict.fromkeys(line.role for line in of_status):
-            found += map(_told, all_variants(line for line in of_status if line.role == role))
-    return found
+    return [_told(concern) for concern in concerns(view.attention())]
 
 
 def _fitting(exceptions: list[list[str]], room: int) -> t.Iterator[str]:
@@ -66,15 +60,19 @@ def _fitting(exceptions: list[list[str]], room: int) -> t.Iterator[str]:
         yield from told
 
 
-def _told(variant: Variant) -> list[str]:
+def _told(concern: Concern) -> list[str]:
+    label = f"  {concern.status.replace('_', ' '):<{_STATUS_WIDTH}} "
+    parts = _one(concern.variants[0]) if len(concern.variants) == 1 else [f"{concern.role}, {concern.values} values"]
+    return _wrapped(label + ": ".join([*parts, concern.why or "no reason was recorded"]), indent=len(label))
+
+
+def _one(variant: Variant) -> list[str]:
+    number = len(variant.places)
     wanted, effective = variant.value("wanted"), variant.value("effective")
-    parts = [f"{variant.where} {variant.what}"]
+    parts = [f"{variant.where}{f' ({number})' if number > 1 else ''} {variant.what}"]
     if None not in (wanted, effective) and wanted != effective:
         parts.append(f"wanted {wanted}, is {effective}")
-    if variant.why:
-        parts.append(variant.why)
-    label = f"  {variant.status.replace('_', ' '):<{_STATUS_WIDTH}} "
-    return _wrapped(label + ": ".join(parts), indent=len(label))
+    return parts
 
 
 def _wrapped(text: str, indent: int = 2) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.plugins.inventory import detect_range, expand_hostname_range
-from ansible_collections.virtscale.tuning.plugins.module_utils._host_names import compress, natural_key
+from ansible_collections.virtscale.tuning.plugins.module_utils._host_names import compress, natural_key, shorten
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +33,11 @@ def test_ansible_reads_the_ranges_back(numbers: set[int], digits: int) -> None:
     ranges = compress(names).split(", ")
     read = [name for text in ranges for name in (expand_hostname_range(text) if detect_range(text) else [text])]
     assert sorted(read) == sorted(names)
+
+
+def test_many_ranges_are_told_by_the_first_and_the_last() -> None:
+    assert shorten([f"node{number:03}" for number in range(1, 101, 3)]) == "node001, node004 ... node100"
+    assert shorten([f"node{number:03}" for number in range(1, 101)]) == "node[001:100]"
 
 
 def test_numbers_sort_as_numbers() -> None:

@@ -139,10 +139,21 @@ def test_the_summary_is_one_screen(tmp_path: Path) -> None:
     assert lines[-1] == "Page: artifacts/r/report.html"
 
 
+def test_values_with_one_reason_are_one_concern(tmp_path: Path) -> None:
+    run = Run(tmp_path, "r")
+    run.begin(check_mode=False)
+    why = "needs allow_disruption: true; 100 nodes, about 70 min"
+    rows = [row(f"node worker{number:03}", what, status="pending", why=why) for number in range(100) for what in "ab"]
+    run.add("ocp_kubelet", "plan", {"api": host_entry(rows=rows)})
+    lines = summary(view_run(run), "page")
+    assert f"  pending     ocp_kubelet, 200 values: {why}" in lines
+    assert "".join(_read(run).text).count(why) == 1 + len("ab")
+
+
 def test_a_summary_of_many_exceptions_says_how_many_are_left(tmp_path: Path) -> None:
     run = Run(tmp_path, "r")
     run.begin(check_mode=False)
-    rows = [row(f"pool {number}", f"pg_num of {number}", status="refused", why="w" * 120) for number in range(90)]
+    rows = [row(f"pool {number}", "pg_num", status="refused", why=f"{number} " * 40) for number in range(90)]
     run.add("ceph_pools", "apply", {"admin": host_entry(rows=rows)})
     lines = summary(view_run(run), "page")
     assert len(lines) <= LINES_MAX
