@@ -37,6 +37,8 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state im
 FAULT_STAYS_S = 10.0
 # How long an API that does not answer is waited for: a control plane node reboots in less.
 API_SILENCE_S = 900.0
+# A starting API server refuses for some seconds what it serves later: kinds of custom resources, roles.
+API_STARTING_S = 15.0
 _TICK_S = 1.0
 _COALESCE_S = 0.1
 
@@ -234,19 +236,23 @@ class Rollout:
     def _patiently(self, call: t.Callable[[], Answer]) -> Answer:
         """Return ``call()``, again and again while the API restarts.
 
-        :raises KubeError: when it refuses, or stays silent for API_SILENCE_S.
+        :raises KubeError: when it stays silent for API_SILENCE_S, or refuses for longer than a starting server does.
         """
         since = self._clock()
         while True:
             try:
                 return call()
             except KubeError as error:
-                if not error.transient or self._clock() - since > API_SILENCE_S:
+                refusing_s = API_STARTING_S if self._names else 0.0
+                if self._clock() - since > (API_SILENCE_S if error.transient else refusing_s):
                     raise
                 self._tell_silence()
                 time.sleep(_TICK_S)
 
     def _outcome(self, snapshot: Snapshot, verdicts: list[Verdict], failure: str | None) -> Outcome:
+        held = [verdict.pool.name for verdict in verdicts if verdict.phase is Phase.HELD]
+        if failure and held:
+            failure += f" Still paused by this collection, for the next run: {', '.join(held)}."
         return Outcome(snapshot, verdicts, self._pools, self._share.most, failure)
 
 
