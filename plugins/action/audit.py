@@ -38,7 +38,9 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": str(error)}
         lines = [*table(found), f"JUnit: {paths['junit']}", f"JSON: {paths['json']}"]
         display.display("\n" + "\n".join(lines) + "\n")
-        result.update(found.as_result(), **paths, changed=False, failed=bool(found.drift))
+        # A failed result is shown whole, so the values themselves stay in the table and the files.
+        result.update(**paths, changed=False, failed=bool(found.drift), drifted=len(found.drift), new=found.new)
+        result.update(checked=len(found.view.lines()), compared_with=found.compared_with)
         if found.drift:
             result["msg"] = f"{len(found.drift)} values are not as they are wanted; the table above names them."
         return result

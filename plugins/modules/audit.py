@@ -29,13 +29,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-drift:
-  description:
-    - The values that are not as they are wanted, as M(virtscale.tuning.record) keeps them, with the role and, as
-      C(have), the value found.
+drifted:
+  description: How many values are not as they are wanted; RV(json) has them.
   returned: always
-  type: list
-  elements: dict
+  type: int
 new:
   description: For each role, what the run in RV(compared_with) did not know.
   returned: always
@@ -50,7 +47,7 @@ checked:
   returned: always
   type: int
 json:
-  description: The file with this result.
+  description: The file with the values that drifted, as M(virtscale.tuning.record) keeps them, and what is new.
   returned: always
   type: str
 junit:
