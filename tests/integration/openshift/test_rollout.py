@@ -102,8 +102,8 @@ def test_a_persons_pause_is_reported_and_never_lifted(client: KubeClient, play: 
     assert run.wait(ROLLOUT_S) != 0
     assert "Pool zone-2 is paused by somebody else" in run.output
     assert paused_pools(client) == ["zone-2"]
-    by_zone = {zone_of(node): node["status"]["capacity"]["pods"] for node in client.list(NODES).items}
-    assert by_zone == {"zone-0": "500", "zone-1": "500", "zone-2": "250"}
+    by_zone = {(zone_of(node), node["status"]["capacity"]["pods"]) for node in client.list(NODES).items}
+    assert by_zone == {("zone-0", "500"), ("zone-1", "500"), ("zone-2", "250")}
 
 
 def test_the_rest_rolls_when_the_person_lifts_it(client: KubeClient, play: Play, watched: Sampler) -> None:
