@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         self.validate_argument_spec({})
         try:
-            run = current_run(task_vars or {})
+            run = current_run(task_vars or {}, self._templar.template)
             run.begin(check_mode=True)
             run.finish()
             found = audit(view_run(run), _last_applied(run))

@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
             ARGUMENT_SPEC, mutually_exclusive=[["per_host", "rows"], ["per_host", "data"], ["per_host", "failure"]]
         )
         try:
-            run = current_run(variables)
+            run = current_run(variables, self._templar.template)
             run.begin(check_mode=bool(self._task.check_mode))
             path = run.add(arguments["role"], arguments["step"], _entries(arguments, variables))
         except (TuningError, OSError) as error:

@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
         try:
-            run = _find(arguments["run"], task_vars or {}, bool(self._task.check_mode))
+            run = self._find(arguments["run"], task_vars or {})
             run.finish()
             view = view_run(run)
             path = _draw(run, view)
@@ -51,14 +51,13 @@ class ActionModule(ActionBase):
             "summary": lines,
         }
 
-
-def _find(name: str, variables: dict[str, t.Any], check_mode: bool) -> Run:
-    if name == "current":
-        run = current_run(variables)
+    def _find(self, name: str, variables: dict[str, t.Any]) -> Run:
+        if name != "current":
+            return find_run(artifacts_directory(variables, self._templar.template), name)
+        run = current_run(variables, self._templar.template)
         # Where every part was skipped nothing was recorded, and the page says that.
-        run.begin(check_mode=check_mode)
+        run.begin(check_mode=bool(self._task.check_mode))
         return run
-    return find_run(artifacts_directory(variables), name)
 
 
 def _draw(run: Run, view: RunView) -> Path:

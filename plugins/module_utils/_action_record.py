@@ -27,15 +27,20 @@ _NOT_DATA = frozenset(
 )
 
 
-def artifacts_directory(variables: t.Mapping[str, t.Any]) -> Path:
+# An action plugin gets the variables as they were written; this makes their values of them.
+Template = t.Callable[[t.Any], t.Any]
+
+
+def artifacts_directory(variables: t.Mapping[str, t.Any], template: Template) -> Path:
     """Return ``virtscale_artifacts_dir``, or ``artifacts`` under the directory that the playbook runs in."""
-    return Path(str(_collection_wide(variables, "virtscale_artifacts_dir") or DEFAULT_ARTIFACTS)).expanduser()
+    directory = _collection_wide(variables, "virtscale_artifacts_dir", template) or DEFAULT_ARTIFACTS
+    return Path(str(directory)).expanduser()
 
 
-def current_run(variables: t.Mapping[str, t.Any]) -> Run:
+def current_run(variables: t.Mapping[str, t.Any], template: Template) -> Run:
     """Return the run that the playbook began, or this process's own one where a role is used alone."""
-    run_id = _collection_wide(variables, "virtscale_run_id") or fallback_run_id()
-    return Run(artifacts_directory(variables), str(run_id))
+    run_id = _collection_wide(variables, "virtscale_run_id", template) or fallback_run_id()
+    return Run(artifacts_directory(variables, template), str(run_id))
 
 
 def entry_of_result(result: t.Mapping[str, t.Any]) -> Json:
@@ -74,9 +79,9 @@ def hosts_without_result(variables: t.Mapping[str, t.Any], step: str, reported: 
     return {name: host_entry(state="failed", message=message) for name in sorted(left)}
 
 
-def _collection_wide(variables: t.Mapping[str, t.Any], name: str) -> t.Any:
+def _collection_wide(variables: t.Mapping[str, t.Any], name: str, template: Template) -> t.Any:
     # A playbook sets these once, on localhost, because a set_fact on every host would cost a task each.
-    value = variables.get(name)
+    value = template(variables.get(name))
     if value:
         return value
     hostvars = variables.get("hostvars") or {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import stat
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -125,15 +126,25 @@ def test_a_record_of_another_schema_is_refused(run: Run) -> None:
         run.records()
 
 
+def _as_written(value: t.Any) -> t.Any:
+    return value
+
+
+def test_variables_are_templates() -> None:
+    variables = {"virtscale_run_id": "id", "virtscale_artifacts_dir": "dir"}
+    run = current_run(variables, lambda value: f"templated-{value}")
+    assert run.path == Path("templated-dir/templated-id")
+
+
 def test_a_roles_run_has_one_id_for_the_whole_process() -> None:
     assert _record.fallback_run_id() == _record.fallback_run_id()
-    assert current_run({}).run_id == _record.fallback_run_id()
+    assert current_run({}, _as_written).run_id == _record.fallback_run_id()
 
 
 def test_what_begin_sets_on_localhost_is_found() -> None:
     variables = {"hostvars": {"localhost": {"virtscale_run_id": "x-site", "virtscale_artifacts_dir": "/srv/records"}}}
-    assert current_run(variables).path == Path("/srv/records/x-site")
-    assert artifacts_directory({"virtscale_artifacts_dir": "here", **variables}) == Path("here")
+    assert current_run(variables, _as_written).path == Path("/srv/records/x-site")
+    assert artifacts_directory({"virtscale_artifacts_dir": "here", **variables}, str) == Path("here")
 
 
 def test_a_result_keeps_its_data_and_loses_ansibles_own() -> None:
