@@ -122,23 +122,26 @@ def _refuse(settings: t.Iterable[_Setting], reasons: t.Sequence[str]) -> t.NoRet
 
 
 def _write(client: CephClient, settings: t.Sequence[_Setting]) -> None:
-    differing = [setting for setting in settings if setting.differs]
-    before = BeforeValues(client, "pool") if differing else None
-    for setting in differing:
+    before = BeforeValues(client, "pool")
+    for setting in settings:
+        if not setting.differs:
+            continue
         # The first mode found is the one to give back; a later run only sees our own.
-        if setting.what == _MODE and before and before.get(setting.pool) is None:
+        if setting.what == _MODE and before.get(setting.pool) is None:
             before.put(setting.pool, {_MODE: setting.before})
         try:
             client.write("osd pool set", pool=setting.pool, var=setting.what, val=setting.wanted)
         except CephCommandError as error:
-            _undo_modes(client, settings, setting.pool)
+            _undo_mode(client, before, settings, setting.pool)
             _refuse(settings, [f"Ceph refuses {setting.what} {setting.wanted}: {error.code} {error.text}"])
 
 
-def _undo_modes(client: CephClient, settings: t.Iterable[_Setting], pool: str) -> None:
+def _undo_mode(client: CephClient, before: BeforeValues, settings: t.Iterable[_Setting], pool: str) -> None:
     for setting in settings:
         if setting.pool == pool and setting.what == _MODE and setting.differs:
             client.write("osd pool set", pool=pool, var=_MODE, val=setting.before)
+            if before.get(pool) == {_MODE: setting.before}:
+                before.drop(pool)
 
 
 def _effective(pool: Pool, what: str) -> str:

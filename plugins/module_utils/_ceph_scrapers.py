@@ -33,9 +33,7 @@ class Scraper(t.NamedTuple):
     def interval_s(self) -> Decimal:
         """The interval in seconds; a TuningError for a spelling that Prometheus does not use."""
         if not re.fullmatch(r"(\d+(ms|[smhd]))+", self.interval):
-            raise TuningError(
-                f"The scrape interval of job {self.job} is {self.interval!r}, not such as 15s."
-            )
+            raise TuningError(f"The scrape interval of job {self.job} is {self.interval!r}, not such as 15s.")
         parts = re.findall(r"(\d+)(ms|[smhd])", self.interval)
         return sum((int(number) * _UNITS_S[unit] for number, unit in parts), Decimal(0))
 

@@ -36,7 +36,10 @@ def recorded_cluster() -> Cluster:
 
 
 class Replay:
-    """Answers commands from a recording, and notes the writes; an answer of None stands for ENOENT."""
+    """Answers commands from a recording, and notes the writes; an answer of None stands for ENOENT.
+
+    An answer that is a CephCommandError is raised.
+    """
 
     name = "replay"
 
@@ -50,6 +53,8 @@ class Replay:
             if command in self._answers:
                 if self._answers[command] is None:
                     raise CephCommandError(spoken, "ENOENT", "")
+                if isinstance(self._answers[command], CephCommandError):
+                    raise self._answers[command]
                 return json.dumps(self._answers[command])
         self.writes.append(spoken)
         return ""

@@ -6,6 +6,7 @@ import typing as t
 from types import MappingProxyType
 
 import pytest
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_client import CephCommandError
 from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_health import BENIGN_CHECKS
 from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_pool_give_back import give_back
 from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_pool_pgs import PoolPlan, apply_plans, parse_plans
@@ -96,6 +97,43 @@ def test_refusals(plans: dict[str, int], changes: dict[str, t.Any], reason: str)
     refused = [row for row in caught.value.details["rows"] if row["status"] == "refused"]
     assert {row["what"] for row in refused} >= {"pg_num", "pgp_num"}
     assert all(reason in row["why"] and row["effective"] == row["before"] for row in refused)
+
+
+def _run(changes: t.Mapping[str, t.Any]) -> tuple[list[str], TuningError]:
+    client, transport = replay({"osd dump": _dump_with(1, pg_autoscale_mode="on"), **changes})
+    with pytest.raises(TuningError) as caught:
+        apply_plans(client, [PoolPlan("vms", 300, "")], allow_lower=False, benign_checks=(), check_mode=False)
+    return transport.writes, caught.value
+
+
+def test_the_mode_is_noted_before_it_is_changed_and_the_autoscaler_off_before_the_number() -> None:
+    writes, error = _run({})
+    assert writes == [
+        'config-key set virtscale.tuning/pool/vms {"pg_autoscale_mode": "on"}',
+        "osd pool set vms pg_autoscale_mode off",
+        "osd pool set vms pg_num 300",
+        "osd pool set vms pgp_num 300",
+    ]
+    # The recording still says 256 afterwards.
+    assert "pg_num of pool vms, pgp_num of pool vms; does something else set it?" in str(error)
+    assert [row["status"] for row in error.details["rows"]] == ["failed", "failed", "failed"]
+
+
+def test_a_mode_that_was_noted_before_is_not_noted_again() -> None:
+    writes, _ = _run({"config-key dump": {"virtscale.tuning/pool/vms": '{"pg_autoscale_mode": "warn"}'}})
+    assert writes[0] == "osd pool set vms pg_autoscale_mode off"
+
+
+def test_a_refusal_of_the_monitors_gives_the_mode_back() -> None:
+    said = "pool id 2 pg_num 300 size 3 would mean 1500 total pgs, which exceeds max 1200 (mon_max_pg_per_osd 200 * 6)"
+    writes, error = _run({"osd pool set vms pg_num 300": CephCommandError("osd pool set", "ERANGE", said)})
+    assert writes[-3:] == [
+        "osd pool set vms pg_autoscale_mode off",
+        "osd pool set vms pg_autoscale_mode on",
+        "config-key rm virtscale.tuning/pool/vms",
+    ]
+    assert f"ERANGE {said}" in str(error)
+    assert [row["status"] for row in error.details["rows"]] == ["refused", "refused", "refused"]
 
 
 @pytest.mark.parametrize("pg_num", [0, -1, "many", True, None, 1.5])
