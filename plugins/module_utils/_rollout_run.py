@@ -21,7 +21,12 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Pool, Snapshot
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_planned import planned_snapshot
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress import PoolProgress, ShareSeen
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress import (
+    FASTEST_LINE_S,
+    SLOWEST_LINE_S,
+    PoolProgress,
+    ShareSeen,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import (
     Limits,
     Phase,
@@ -108,6 +113,7 @@ class Rollout:
         self._share = ShareSeen()
         self._fault_since: dict[str, float] = {}
         self._last_obstacle = ""
+        self._last_obstacle_at = float("-inf")
         self._last_silence: str | None = None
 
     def look(self) -> tuple[Snapshot, list[Verdict]]:
@@ -220,12 +226,13 @@ class Rollout:
         return None
 
     def _tell_obstacle(self, verdicts: t.Sequence[Verdict], obstacle: str) -> None:
-        """Say once what is waited for where no pool is rolling; rolling pools have lines of their own."""
+        """Say what is waited for where no pool is rolling, as pools do: rolling ones have lines of their own."""
         if any(verdict.phase is Phase.ROLLING for verdict in verdicts):
-            obstacle = ""
-        if obstacle and obstacle != self._last_obstacle:
+            return
+        since_s = self._clock() - self._last_obstacle_at
+        if since_s >= (FASTEST_LINE_S if obstacle != self._last_obstacle else SLOWEST_LINE_S):
             self._say(obstacle)
-        self._last_obstacle = obstacle
+            self._last_obstacle, self._last_obstacle_at = obstacle, self._clock()
 
     def _tell_silence(self) -> None:
         silence = self._view.unreachable

@@ -57,6 +57,10 @@ class Step:
     wait: str | None = None
 
 
+# Nodes that a sentence names before it counts the rest.
+_NAMED = 3
+
+
 def outdated(snapshot: Snapshot, pool: Pool) -> list[Node]:
     """Return the pool's nodes that do not run its target yet."""
     return [node for node in snapshot.members(pool.name) if node.current != pool.target or not node.done]
@@ -188,6 +192,8 @@ def _no_room(snapshot: Snapshot, pool: Pool, rolling: t.Sequence[Pool], limits: 
     elsewhere = [node.name for node in disrupted(snapshot) if snapshot.pool_of(node) not in (pool.name, *taken)]
     if peak + sum(taken.values()) + len(elsewhere) <= allowed:
         return None
+    if len(elsewhere) > _NAMED:
+        elsewhere = [*elsewhere[:_NAMED], f"{len(elsewhere) - _NAMED} more nodes"]
     others = [f"{count} of pool {name}" for name, count in taken.items()] + elsewhere
     beside = f" beside {', '.join(others)}" if others else ""
     return Step(wait=f"pool {pool.name} waits: {peak} nodes of it{beside} are more than {share}")
