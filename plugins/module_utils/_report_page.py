@@ -40,6 +40,9 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._report_words imp
 # A strip of fewer hosts than this tells less than the table below it.
 _STRIP_HOSTS_MIN = 5
 
+# Where the places of one value want different ones, so many of these are told beside its strip.
+_WANTED_TOLD_MAX = 3
+
 _STEP_WORDS = {
     "measure": "What was measured",
     "plan": "What was planned, and from what",
@@ -262,8 +265,11 @@ def _breakable(name: str) -> Markup:
 def _change(lines: list[Line]) -> tuple[Markup | str | None, ...]:
     moved = [line for line in lines if line.status not in ("ok", "overridden")]
     common = max(variants(moved or lines), key=lambda variant: len(variant.lines))
+    wanted = list(dict.fromkeys(line.wanted for line in moved if line.wanted is not None))
     before, after = common.value("before"), common.value("effective")
-    if after is None or common.status in ATTENTION:
+    if 1 < len(wanted) <= _WANTED_TOLD_MAX:
+        after = " / ".join(wanted)
+    elif after is None or common.status in ATTENTION:
         after = common.value("wanted")
     if before is None or before == after:
         return (tag("b", after or "unknown"),)

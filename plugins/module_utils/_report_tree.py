@@ -8,14 +8,20 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._html import Markup, tag
+from ansible_collections.virtscale.tuning.plugins.module_utils._html import Markup, join, tag
 
 # Wider tables of records are told one below the other.
 _COLUMNS_MAX = 8
+# Of longer lists the beginning is told; the record beside the page has all of it.
+_ITEMS_MAX = 30
 
 
 def tree(data: t.Any) -> Markup:
     """Return ``data`` as markup: a dictionary as a list of terms, equal records as a table, the rest as text."""
+    if isinstance(data, (dict, list)) and len(data) > _ITEMS_MAX:
+        shown = dict(list(data.items())[:_ITEMS_MAX]) if isinstance(data, dict) else data[:_ITEMS_MAX]
+        more = f"and {len(data) - _ITEMS_MAX} more in the record beside this page"
+        return join((tree(shown), tag("p", more, class_="more")))
     if isinstance(data, dict):
         return _named_records(data) or _terms(data)
     if isinstance(data, list) and data and all(isinstance(item, dict) for item in data):

@@ -102,6 +102,17 @@ def test_equal_hosts_do_not_make_the_page_long(tmp_path: Path) -> None:
     assert len(values) < 30
 
 
+def test_long_lists_are_told_by_their_beginning(tmp_path: Path) -> None:
+    run = Run(tmp_path, "r")
+    run.begin(check_mode=False)
+    facts = {"nodes": {f"worker{number:03}": {"ready": True, "zone": "zone-0"} for number in range(100)}}
+    run.add("ocp_kubelet", "measure", {"api": host_entry(data=facts)})
+    text = _read(run).text
+    assert "worker029" in text
+    assert "worker030" not in text
+    assert "and 70 more in the record beside this page" in text
+
+
 def test_a_run_without_records_says_so(tmp_path: Path) -> None:
     run = Run(tmp_path, "r")
     run.begin(check_mode=False)
