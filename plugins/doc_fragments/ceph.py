@@ -31,7 +31,7 @@ options:
     description:
       - Seconds to wait for the monitors when connecting, and for the answer to one command.
     type: int
-    default: 30
+    default: 60
 notes:
   - Run it on a host with a keyring, such as one of the group C(ceph_admin); no other host is touched.
 requirements:

@@ -25,7 +25,7 @@ CEPH_ARGUMENTS: t.Dict[str, t.Any] = {
     "ceph_conf": {"type": "path"},
     "ceph_client": {"type": "str", "default": "client.admin"},
     "via": {"type": "str", "choices": ["auto", "rados", "cli", "cephadm"], "default": "auto"},
-    "timeout_s": {"type": "int", "default": 30},
+    "timeout_s": {"type": "int", "default": 60},
 }
 
 

@@ -74,7 +74,7 @@ def apply_plans(
     """
     cluster = read_cluster(client)
     settings = [setting for plan in plans for setting in _settings(cluster.pool(plan.name), plan, allow_lower)]
-    moving = {plan.name: plan.pg_num for plan in plans if _moves(settings, plan.name)}
+    moving = _moving(settings)
     if moving:
         reasons = reasons_to_refuse(cluster, read_health(client, benign_checks), moving)
         if reasons:
@@ -100,8 +100,10 @@ def _settings(pool: Pool, plan: PoolPlan, allow_lower: bool) -> t.Iterator[_Sett
     yield _Setting(pool.name, _PGP, str(pool.pgp_num_target), str(pg_num), "equal to pg_num, so that data moves there")
 
 
-def _moves(settings: t.Iterable[_Setting], pool: str) -> bool:
-    return any(s.differs for s in settings if s.pool == pool and s.what in (_PG, _PGP))
+def _moving(settings: t.Sequence[_Setting]) -> t.Dict[str, int]:
+    """Return the new pg_num of the pools whose data will move; that of pgp_num equals it."""
+    pools = {setting.pool for setting in settings if setting.differs and setting.what in (_PG, _PGP)}
+    return {s.pool: int(s.wanted) for s in settings if s.what == _PGP and s.pool in pools}
 
 
 def _refuse(settings: t.Iterable[_Setting], reasons: t.Sequence[str]) -> t.NoReturn:

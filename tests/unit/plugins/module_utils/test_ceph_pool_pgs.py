@@ -72,6 +72,15 @@ def test_pgp_num_that_was_set_apart_follows_again() -> None:
     assert _statuses(_plan({"vms": 256}, {"osd dump": dump}))[("pool vms", "pgp_num")] == "would_change"
 
 
+def test_a_pool_that_keeps_its_number_is_judged_by_that_number() -> None:
+    dump = _dump_with(1, pg_placement_num_target=128, options={"pg_num_min": 128})
+    assert _statuses(_plan({"vms": 64}, {"osd dump": dump})) == {
+        ("pool vms", "pg_autoscale_mode"): "ok",
+        ("pool vms", "pg_num"): "note",
+        ("pool vms", "pgp_num"): "would_change",
+    }
+
+
 def _dump_with(pool: int, **changes: t.Any) -> dict[str, t.Any]:
     dump = recorded("osd_dump")
     dump["pools"][pool].update(changes)
