@@ -62,10 +62,13 @@ def status_of(is_right: bool, allowed: bool = True) -> str:
     return "would_change" if allowed else "pending"
 
 
-def confirmed(planned: t.Sequence[Row], now: t.Sequence[Row], check_mode: bool) -> list[Row]:
+def confirmed(
+    planned: t.Sequence[Row], now: t.Sequence[Row], check_mode: bool, *, given_back: bool = False
+) -> list[Row]:
     """Return the planned rows with what came of them, read back after the writes; without any, those of now.
 
     :param now: the rows of the same plan, made again from what is measured now.
+    :param given_back: the plan takes something back, and is silent of what is done.
     """
     if not planned:
         return list(now)
@@ -75,15 +78,31 @@ def confirmed(planned: t.Sequence[Row], now: t.Sequence[Row], check_mode: bool) 
     result = []
     for row in planned:
         later = by_name.pop((row["where"], row["what"]), None)
-        result.append(_outcome(row, later) if row["status"] == "would_change" else {**row, **(later or {})})
-    return result + list(by_name.values())
+        result.append(_outcome(row, later) if later else _missing(row, given_back))
+    return result + [_unexpected(row) for row in by_name.values()]
 
 
-def _outcome(row: Row, later: Row | None) -> Row:
-    if later is None:
-        return (
-            {**row, "status": "changed"} if row["wanted"] is None else {**row, "status": "failed", "why": "not found"}
-        )
-    status = {"ok": "changed", "would_change": "failed"}.get(str(later["status"]), later["status"])
-    why = row["why"] if status == "changed" else later["why"]
-    return {**row, "effective": later["effective"], "status": status, "why": why}
+def _missing(row: Row, given_back: bool) -> Row:
+    """Return a planned row of which the plan is silent now; a setting that was to go is gone."""
+    if row["status"] == "would_change" and (given_back or row["wanted"] is None):
+        return {**row, "effective": row["wanted"], "status": "changed"}
+    return row if given_back else {**row, "status": "note", "why": "no longer there"}
+
+
+def _outcome(row: Row, later: Row) -> Row:
+    """Return a planned row with what is found now."""
+    if row["status"] != "would_change":
+        return _unexpected({**row, **later, "before": row["before"]})
+    found = {**row, "effective": later["effective"]}
+    if later["status"] == "ok":
+        return {**found, "status": "changed"}
+    status = "failed" if later["status"] == "would_change" else later["status"]
+    why = f"not effective after the run; {later['why']}" if status == "failed" else later["why"]
+    return {**found, "status": status, "why": why}
+
+
+def _unexpected(row: Row) -> Row:
+    """Return a row that was not to be changed; one that has to be changed by now came from somebody else."""
+    if row["status"] != "would_change":
+        return row
+    return {**row, "status": "failed", "why": "changed by somebody else during the run; run again"}

@@ -128,7 +128,10 @@ def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
             force_conflicts=params["force_conflicts"],
         )
         plan = plan_hyperconverged(params["facts"], wishes)
-    return {**plan.as_result(), "rows": confirmed(params["expected_rows"], plan.rows, check_mode)}
+    return {
+        **plan.as_result(),
+        "rows": confirmed(params["expected_rows"], plan.rows, check_mode, given_back=params["state"] == "absent"),
+    }
 
 
 def main() -> t.NoReturn:

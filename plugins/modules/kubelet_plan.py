@@ -154,7 +154,10 @@ def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     result = plan.as_result()
     # The pools of this step over those of the steps before.
     result["planned"] = _planned(params["planned"], result.get("planned", {}))
-    return {**result, "rows": confirmed(params["expected_rows"], plan.rows, check_mode)}
+    return {
+        **result,
+        "rows": confirmed(params["expected_rows"], plan.rows, check_mode, given_back=params["state"] == "absent"),
+    }
 
 
 def _planned(before: dict[str, t.Any], now: dict[str, t.Any]) -> dict[str, t.Any]:
