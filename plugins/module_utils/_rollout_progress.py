@@ -87,11 +87,13 @@ class PoolProgress:
         return _between(self.began, self.ended) or 0.0
 
     def observe(self, snapshot: Snapshot, pool: Pool, now: float) -> None:
-        """Note where the pool's nodes are."""
+        """Note where the pool's nodes are, from when it rolls."""
+        if self.began is None:
+            return
         members = snapshot.members(pool.name)
         self.max_unavailable_seen = max(self.max_unavailable_seen, sum(node.disrupted for node in members))
         for node in members:
-            if not node.done and self.began is not None:
+            if not node.done:
                 self.nodes.setdefault(node.name, NodeTimes(node.name, pool.name))
             if node.name in self.nodes:
                 self.nodes[node.name].observe(node, now)
