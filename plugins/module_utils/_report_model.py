@@ -149,9 +149,11 @@ def _lines_of(role: str, host: str, entry: Json) -> t.Iterator[Line]:
 
 
 def _later(earlier: Line, later: Line, step: str) -> Line:
+    # What verify finds "before" is what the step before it made.
+    unknown = earlier.before is None and step != "verify"
     merged = dataclasses.replace(
         later,
-        before=later.before if earlier.before is None else earlier.before,
+        before=later.before if unknown else earlier.before,
         wanted=earlier.wanted if later.wanted is None else later.wanted,
         effective=earlier.effective if later.effective is None else later.effective,
         why=later.why or earlier.why,

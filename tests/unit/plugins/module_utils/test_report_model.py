@@ -49,6 +49,16 @@ def test_the_value_before_is_the_first_one_and_the_effective_one_the_last(tmp_pa
     assert (line.before, line.wanted, line.effective, line.why) == ("32", "256", "256", "the plan")
 
 
+def test_what_was_not_set_before_stays_so_when_it_is_read_back(tmp_path: Path) -> None:
+    run = Run(tmp_path, "r")
+    run.begin(check_mode=False)
+    set_now = row("mgr", "mgr/prometheus/scrape_interval", wanted=60, effective=60, status="changed")
+    read_back = row("mgr", "mgr/prometheus/scrape_interval", before=60, wanted=60, effective=60, status="ok")
+    for step, line in (("apply", set_now), ("verify", read_back)):
+        run.add("ceph_metrics", step, {"admin": host_entry(rows=[line])})
+    assert _only_line(run).before is None
+
+
 def test_a_host_that_says_nothing_of_its_trouble_gets_a_line(tmp_path: Path) -> None:
     run = Run(tmp_path, "r")
     run.begin(check_mode=False)
