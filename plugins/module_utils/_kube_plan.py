@@ -68,25 +68,36 @@ def confirmed(
     """Return the planned rows with what came of them, read back after the writes; without any, those of now.
 
     :param now: the rows of the same plan, made again from what is measured now.
-    :param given_back: the plan takes something back, and is silent of what is done.
+    :param given_back: the plan takes something back, in several steps, and is silent of what is done.
     """
     if not planned:
         return list(now)
     if check_mode:
         return list(planned)
+    outcome, missing = (_left, _gone) if given_back else (_outcome, _missing)
     by_name = {(row["where"], row["what"]): row for row in now}
     result = []
     for row in planned:
         later = by_name.pop((row["where"], row["what"]), None)
-        result.append(_outcome(row, later) if later else _missing(row, given_back))
-    return result + [_unexpected(row) for row in by_name.values()]
+        result.append(outcome(row, later) if later else missing(row))
+    return result + [row if given_back else _unexpected(row) for row in by_name.values()]
 
 
-def _missing(row: Row, given_back: bool) -> Row:
-    """Return a planned row of which the plan is silent now; a setting that was to go is gone."""
-    if row["status"] == "would_change" and (given_back or row["wanted"] is None):
-        return {**row, "effective": row["wanted"], "status": "changed"}
-    return row if given_back else {**row, "status": "note", "why": "no longer there"}
+def _gone(row: Row) -> Row:
+    """Return a row of what was to be given back, and is."""
+    return {**row, "effective": row["wanted"], "status": "changed"} if row["status"] == "would_change" else row
+
+
+def _left(row: Row, later: Row) -> Row:
+    """Return a row of what is still to be given back."""
+    return {**row, **later, "before": row["before"]}
+
+
+def _missing(row: Row) -> Row:
+    """Return a row of which the plan is silent now; a setting that was to go is gone."""
+    if row["status"] == "would_change" and row["wanted"] is None:
+        return _gone(row)
+    return {**row, "status": "note", "why": "no longer there"}
 
 
 def _outcome(row: Row, later: Row) -> Row:

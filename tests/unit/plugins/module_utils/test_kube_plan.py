@@ -41,6 +41,17 @@ def test_what_is_given_back_is_done_when_nobody_speaks_of_it() -> None:
     assert (result["status"], result["effective"]) == ("changed", "500")
 
 
+def test_what_is_left_to_give_back_is_no_failure_yet() -> None:
+    pool = {**one("would_change", 250), "where": "pool a"}
+    label = {**one("would_change", 250), "where": "label a"}
+    results = confirmed([one("would_change", 250), pool], [pool, label], check_mode=False, given_back=True)
+    assert [(found["where"], found["status"]) for found in results] == [
+        ("node a", "changed"),
+        ("pool a", "would_change"),
+        ("label a", "would_change"),
+    ]
+
+
 def test_a_node_that_went_during_the_run_is_not_called_changed() -> None:
     (result,) = confirmed([one("would_change", 250)], [], check_mode=False)
     assert (result["status"], result["why"]) == ("note", "no longer there")
