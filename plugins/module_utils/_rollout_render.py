@@ -35,6 +35,8 @@ def awaited(snapshot: Snapshot, pool: Pool, expected: t.AbstractSet[str] = froze
 
     :param expected: names of MachineConfigs that must be among the sources, whether they exist yet or not.
     """
+    if not pool.target:
+        return "its new configuration to be rendered"
     for generator in snapshot.generators_of(pool):
         if generator.deleting:
             return f"{generator} to be deleted"
@@ -52,7 +54,7 @@ def awaited(snapshot: Snapshot, pool: Pool, expected: t.AbstractSet[str] = froze
         return f"a rendering without {stale[0]}"
     files = snapshot.rendered.get(pool.target)
     if files is None:
-        return f"{pool.target or 'a first rendered configuration'}"
+        return pool.target
     return _content_awaited(list(sources.values()), files)
 
 

@@ -65,8 +65,8 @@ class Playbook:
 
     def rows(self, role: str, step: str) -> list[dict[str, t.Any]]:
         """Return the rows that a role recorded for a step."""
-        [record] = self.artifacts.glob(f"*/{role}.{step}.json")
-        hosts = json.loads(record.read_text())["hosts"]
+        record = json.loads((self.artifacts / "latest" / f"{role}.{step}.json").read_text())
+        hosts = record["hosts"]
         return [row for host in hosts.values() for row in host["rows"]]
 
 
