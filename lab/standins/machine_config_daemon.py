@@ -86,12 +86,17 @@ class Daemons:
         if isinstance(step, Done):
             log.info("%s is done with %s", name, step.config)
 
-    def _first_boot(self, name: str) -> None:
-        """Boot a new node with what its pool has rendered; before that there is nothing to boot."""
+    def wait_for_pool(self) -> None:
+        """Return when the first pool has rendered what a new node boots with."""
+        while not self._pool_config():
+            time.sleep(0.5)
+
+    def _pool_config(self) -> str:
         pool = self._client.get(MACHINE_CONFIG_POOLS, FIRST_POOL) or {}
-        config = pool.get("spec", {}).get("configuration", {}).get("name")
-        if not config:
-            raise KubeError(f"The pool {FIRST_POOL} has no rendered configuration yet.", 0)
+        return str(pool.get("spec", {}).get("configuration", {}).get("name", ""))
+
+    def _first_boot(self, name: str) -> None:
+        config = self._pool_config()
         self._boot_with(name, config)
         self._annotate(name, FirstBoot.annotations_for(config))
         log.info("%s booted first, with %s", name, config)
@@ -167,7 +172,9 @@ def main() -> None:
     arguments = parser.parse_args()
     set_up_logging()
     client = KubeClient.connect({"kubeconfig": arguments.kubeconfig})
-    follow(client, NODES, Daemons(client, arguments.nodes_dir, arguments.reboot_seconds).handle)
+    daemons = Daemons(client, arguments.nodes_dir, arguments.reboot_seconds)
+    daemons.wait_for_pool()
+    follow(client, NODES, daemons.handle)
 
 
 if __name__ == "__main__":
