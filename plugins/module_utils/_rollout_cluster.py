@@ -113,11 +113,13 @@ class ClusterView:
     def release(self, pool: Pool) -> bool:
         """Take our mark and the pause from a pool, unless somebody wrote to it since it was read.
 
+        The field is removed, not set to false: this write then owns nothing, and the next apply may pause again.
+
         :raises KubeError: when the API refuses it for another reason.
         """
         body = {
             "metadata": {"resourceVersion": pool.resource_version, "annotations": {PAUSE_MARK: None}},
-            "spec": {"paused": False},
+            "spec": {"paused": None},
         }
         try:
             self._client.merge_patch(MACHINE_CONFIG_POOLS, pool.name, body, field_manager=FIELD_MANAGER)
