@@ -81,8 +81,8 @@ hosts:
         net.core.netdev_max_backlog: "5000"
       grew: [net.core.netdev_budget]
       evidence: >-
-        340 squeezes and 0 drops in 912331 packets over 60.0 s; budget 1000 -> 1250 (lags: a step of 25 %), 8334 us for it;
-        backlog 5000 (nothing grows)
+        340 squeezes and 0 drops in 912331 packets over 60.0 s; budget 1000 -> 1250 (lags: a step of 25 %),
+        8334 us for it; backlog 5000 (nothing grows)
 """
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
