@@ -10,7 +10,7 @@ author: The virtscale.tuning maintainers (@virtscale)
 description:
   - Collects a registered variable of several hosts into one dictionary, so that one module can plan for all of them.
   - A host that has no result, because it is unreachable, failed, or was skipped, is left out.
-positional: hostvars, variable
+positional: hostvars, variable, keys
 options:
   _input:
     description: The names of the hosts.
@@ -25,12 +25,16 @@ options:
     description: The name of the registered variable.
     type: str
     required: true
+  keys:
+    description: The return values to keep. With many hosts it takes Ansible seconds to hand over all of them.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
 - name: Plan for all hosts at once
   virtscale.tuning.adapter_budget:
-    hosts: "{{ ansible_play_hosts | virtscale.tuning.host_results(hostvars, 'network') }}"
+    hosts: "{{ ansible_play_hosts | virtscale.tuning.host_results(hostvars, 'network', ['sysctls', 'softnet']) }}"
   run_once: true
 """
 
@@ -43,10 +47,12 @@ _value:
 import typing as t
 
 
-def host_results(hosts: list[str], hostvars: t.Any, variable: str) -> dict[str, t.Any]:
+def host_results(
+    hosts: list[str], hostvars: t.Any, variable: str, keys: list[str] | None = None
+) -> dict[str, dict[str, t.Any]]:
     results = {host: hostvars[host].get(variable) for host in hosts if host in hostvars}
     return {
-        host: result
+        host: {key: result.get(key) for key in (result if keys is None else keys)}
         for host, result in results.items()
         if result and not any(result.get(state) for state in ("failed", "unreachable", "skipped"))
     }

@@ -27,6 +27,14 @@ def test_only_results_count(result: t.Any, kept: bool) -> None:
     hostvars = {"ceph01": {"network": result}, "ceph02": {}, "ceph03": {"network": GOOD}}
     found = host_results(["ceph01", "ceph02", "ceph03", "gone"], hostvars, "network")
     assert set(found) == ({"ceph01", "ceph03"} if kept else {"ceph03"})
+    assert found["ceph03"] == GOOD
+
+
+def test_other_values_are_left_out() -> None:
+    hostvars = {"ceph01": {"network": GOOD | {"rows": [1, 2, 3]}}}
+    assert host_results(["ceph01"], hostvars, "network", ["rtt", "softnet"]) == {
+        "ceph01": {"rtt": GOOD["rtt"], "softnet": None}
+    }
 
 
 def test_the_filters_fit_together() -> None:
