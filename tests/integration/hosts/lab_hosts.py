@@ -20,7 +20,7 @@ LONGEST_BOOT_S = 600
 
 def on(host: str, script: str) -> str:
     """Run a shell script as root on a guest, and return what it prints."""
-    command = ["ssh", "-F", "none", "-o", "ConnectTimeout=10", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10"]
+    command = ["ssh", "-F", "none", "-o", "ConnectTimeout=60", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10"]
     command += ["-o", f"UserKnownHostsFile={LAB}/ssh/known_hosts", "-i", f"{LAB}/ssh/id_ed25519"]
     command += [f"root@{ADDRESSES[host]}", script]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
