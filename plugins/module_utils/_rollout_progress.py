@@ -78,8 +78,8 @@ class PoolProgress:
 
     @property
     def rolled(self) -> bool:
-        """Whether nodes of the pool changed during this run."""
-        return bool(self.nodes)
+        """Whether nodes of the pool had to change during this run; some do so too fast to be seen at it."""
+        return self.began is not None and self.behind_at_start > 0
 
     @property
     def seconds(self) -> float:

@@ -112,7 +112,7 @@ def _row(verdict: Verdict, progress: PoolProgress, nodes: int, updated: int) -> 
         return _pool_row(verdict, nodes, before, updated, status, verdict.fault or verdict.why)
     if progress.rolled:
         why = (
-            f"{len(progress.nodes)} nodes in {progress.seconds:g} s, at most {progress.max_unavailable_seen} "
+            f"{progress.behind_at_start} nodes in {progress.seconds:g} s, at most {progress.max_unavailable_seen} "
             f"out of service at once; they run {verdict.pool.reached}"
         )
         return _pool_row(verdict, nodes, before, updated, "changed", why)

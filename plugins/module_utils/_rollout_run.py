@@ -200,7 +200,7 @@ class Rollout:
         elif verdict.phase is Phase.UPDATED and progress.began is not None and progress.ended is None:
             progress.ended = now
             self._say(
-                f"pool {progress.name}: done, {len(progress.nodes)} nodes in {describe_seconds(progress.seconds)}, "
+                f"pool {progress.name}: done, {progress.behind_at_start} nodes in {describe_seconds(progress.seconds)}, "
                 f"at most {progress.max_unavailable_seen} out of service at once"
             )
         if verdict.fault is None:
