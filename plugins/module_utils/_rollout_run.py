@@ -200,8 +200,8 @@ class Rollout:
         elif verdict.phase is Phase.UPDATED and progress.began is not None and progress.ended is None:
             progress.ended = now
             self._say(
-                f"pool {progress.name}: done, {progress.behind_at_start} nodes in {describe_seconds(progress.seconds)}, "
-                f"at most {progress.max_unavailable_seen} out of service at once"
+                f"pool {progress.name}: done, {progress.behind_at_start} nodes in "
+                f"{describe_seconds(progress.seconds)}, at most {progress.max_unavailable_seen} out of service at once"
             )
         if verdict.fault is None:
             self._fault_since.pop(verdict.pool.name, None)
