@@ -47,6 +47,7 @@ _NODES_PER_VIRT_API = 10
 _KUBEVIRT_LIMITS = ("spec", "configuration", "migrations")
 _REPLICAS_PATH = ("spec", "replicas")
 _VIRT_API = "virt-api replicas"
+_BEFORE = "the value from before, by the object's own annotation"
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,13 @@ def plan_given_back(facts: t.Mapping[str, t.Any]) -> KubePlan:
         found = value_at(live, (*api.limits_path, name))
         plan.rows.append(
             row(
-                where, f"liveMigrationConfig.{name}", before=found, wanted=value, effective=found, status="would_change"
+                where,
+                f"liveMigrationConfig.{name}",
+                before=found,
+                wanted=value,
+                effective=found,
+                status="would_change",
+                why=_BEFORE,
             )
         )
     if "virtApiReplicas" in before:
@@ -116,7 +123,12 @@ def plan_given_back(facts: t.Mapping[str, t.Any]) -> KubePlan:
         patch = merged(patch, {"metadata": {"annotations": {JSONPATCH_ANNOTATION: new}}})
         plan.rows.append(
             row(
-                where, _VIRT_API, before=virt_api_replicas(old), wanted=before["virtApiReplicas"], status="would_change"
+                where,
+                _VIRT_API,
+                before=virt_api_replicas(old),
+                wanted=before["virtApiReplicas"],
+                status="would_change",
+                why=_BEFORE,
             )
         )
     plan.patches.append(_guarded(live, patch))

@@ -75,4 +75,12 @@ def _plan_labels(plan: KubePlan, machines: Machines, label: t.Mapping[str, str])
         if patch:
             plan.patches.append(identified(pool, patch))
             for key in held:
-                plan.rows.append(row(f"pool {name}", f"label {key}", before=label[key], status="would_change"))
+                plan.rows.append(
+                    row(
+                        f"pool {name}",
+                        f"label {key}",
+                        before=label[key],
+                        status="would_change",
+                        why="set by this collection",
+                    )
+                )

@@ -110,7 +110,7 @@ def plan_zones(machines: Machines, wishes: ZoneWishes) -> ZonePlan:
             plan.node_labels[node] = _labels(current[node], zone, wishes)
             if wishes.allow_disruption:
                 _add_node(plan, machines.nodes[node], plan.node_labels[node])
-    plan.rows += _surplus(machines, wishes, target)
+    plan.rows += _surplus(machines, wishes, target) + _dropped(machines, plan.pools)
     return plan
 
 
@@ -286,6 +286,19 @@ def _surplus(machines: Machines, wishes: ZoneWishes, target: t.Mapping[str, int]
     if max(sizes) - min(sizes) > 1 and not wishes.rebalance:
         why = "the zones have grown apart; rebalance evens them out, which reboots the nodes that move"
         rows.append(row("zones", "nodes", effective=", ".join(map(str, sizes)), status="note", why=why))
+    return rows
+
+
+def _dropped(machines: Machines, pools: t.Sequence[Object]) -> list[Row]:
+    """Return notes on the KubeletConfigs of others that the worker pool has and the zones would not."""
+    worker = labels_of(machines.pools.get("worker", {}))
+    rows = []
+    for name, config in machines.kubelet_configs.items():
+        selector = Selector.parse((config.get("spec") or {}).get("machineConfigPoolSelector"))
+        without = [pool["metadata"]["name"] for pool in pools if not selector.matches(labels_of(pool))]
+        if without and selector.matches(worker) and not made_by_us(config):
+            why = f"it selects the worker pool, and {', '.join(without)} drop its settings: let it select them too"
+            rows.append(row(f"KubeletConfig {name}", "zones", status="note", why=why))
     return rows
 
 

@@ -118,6 +118,7 @@ def _plan_worker(plan: KubePlan, machines: Machines) -> None:
                 wanted=wanted,
                 effective=before,
                 status="would_change",
+                why="the value from before",
             )
         )
 

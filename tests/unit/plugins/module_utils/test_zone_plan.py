@@ -171,6 +171,14 @@ def test_zones_keep_our_kubelet_configuration_of_the_worker_pool() -> None:
     assert definitions(made, "MachineConfigPool")["zone-0"]["metadata"]["labels"]["custom-kubelet"] == "enabled"
 
 
+def test_a_kubelet_configuration_that_the_zones_would_drop_is_named() -> None:
+    cluster = facts(workers(3), kubelet_configs=[kubelet_config("reserve", {}, {"x": "y"})])
+    assert not rows(plan(cluster), where="KubeletConfig reserve")
+    cluster["pools"][1]["metadata"]["labels"] = {"x": "y"}
+    (found,) = rows(plan(cluster), where="KubeletConfig reserve")
+    assert found["status"] == "note" and "zone-0, zone-1, zone-2 drop its settings" in found["why"]
+
+
 def test_a_move_is_one_write_so_that_a_node_is_in_one_zone_at_any_time() -> None:
     cluster = after(facts(workers(6)), plan(facts(workers(6))))
     made = plan(cluster, zones=2, rebalance=True)
