@@ -31,7 +31,9 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._network_softnet 
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal, parse_int
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_dropin import parse_dropin
 from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_files import (
+    BootSettings,
     below,
     read_boot_settings,
     read_text,
@@ -61,7 +63,8 @@ def measure(params: dict[str, t.Any], root: str = "/") -> dict[str, t.Any]:
     round_trips, carried = _ping_peers(params, peers, facts, notes)
     softnet = _softnet_over(first, started, window_s, root, notes)
     findings = _judge(params, facts, carried)
-    sysctls, owners = _sysctls(params["sysctls"], root)
+    boot = read_boot_settings(root)
+    sysctls, owners = _sysctls(params["sysctls"], boot, root)
     arp_risk = find_risk()
 
     where = params["where"]
@@ -81,6 +84,7 @@ def measure(params: dict[str, t.Any], root: str = "/") -> dict[str, t.Any]:
         "path_mtu": carried,
         "softnet": softnet,
         "sysctls": sysctls,
+        "dropins": _dropins(boot, root),
         "owners": owners,
         "arp_risk": arp_risk or None,
         "notes": [f"{what}: {why}" for what, why in notes],
@@ -171,10 +175,20 @@ def _rings(facts: dict[str, t.Any] | None) -> dict[str, dict[str, int] | None] |
     return {name: ring_sizes(name) for name in names}
 
 
-def _sysctls(keys: list[str], root: str) -> tuple[dict[str, dict[str, str | None]], list[dict[str, t.Any]]]:
+def _dropins(boot: BootSettings, root: str) -> dict[str, dict[str, str]]:
+    ours: dict[str, dict[str, str]] = {}
+    for file in dict.fromkeys(setting.file for setting in boot.dropins):
+        dropin = parse_dropin(read_text(below(root, file)) or "")
+        if dropin is not None:
+            ours[file] = {key_name(path): value for path, value in dropin.values.items()}
+    return ours
+
+
+def _sysctls(
+    keys: list[str], boot: BootSettings, root: str
+) -> tuple[dict[str, dict[str, str | None]], list[dict[str, t.Any]]]:
     paths = [checked_path(key) for key in keys]
     kernel = Kernel(root)
-    boot = read_boot_settings(root)
     sysctls: dict[str, dict[str, str | None]] = {}
     for path in paths:
         last = boot.last_word(path)

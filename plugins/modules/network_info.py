@@ -134,6 +134,11 @@ sysctls:
   returned: success
   type: dict
   sample: {"net.core.rmem_max": {"value": "212992", "boot_value": null, "file": null}}
+dropins:
+  description: The keys and values in each file that M(virtscale.tuning.sysctl_dropins) keeps on this host.
+  returned: success
+  type: dict
+  sample: {"/etc/sysctl.d/99.5-buffersize.conf": {"net.core.rmem_max": "5242880"}}
 owners:
   description: Who else sets any of O(sysctls), such as a tuned profile of cephadm, TuneD, or another file.
   returned: success

@@ -79,6 +79,11 @@ options:
     description: How many seconds the peers have to answer again.
     type: raw
     default: 10
+  measured:
+    description:
+      - What M(virtscale.tuning.network_info) has just returned for this host, with all keys of O(files).
+      - If it shows that nothing is to be done, the host is not asked again.
+    type: dict
   where:
     description: The name of the host in RV(rows). Defaults to its own host name.
     type: str
@@ -157,6 +162,7 @@ ARGUMENT_SPEC = {
     "peers": {"type": "list", "elements": "str", "default": []},
     "peer_interface": {"type": "str"},
     "peer_timeout_s": {"type": "raw", "default": 10},
+    "measured": {"type": "dict"},
     "where": {"type": "str"},
 }
 
