@@ -153,7 +153,7 @@ class Rollout:
             if failure is not None:
                 waiting = describe_waiting(snapshot, verdicts) or step.wait
                 return self._outcome(snapshot, verdicts, f"{failure}: {waiting}.")
-            self._tell_silence()
+            self._tell_silence(self._view.unreachable)
             seen = self._view.wait(seen, _TICK_S)
             time.sleep(_COALESCE_S)
 
@@ -234,8 +234,7 @@ class Rollout:
             self._say(obstacle)
             self._last_obstacle, self._last_obstacle_at = obstacle, self._clock()
 
-    def _tell_silence(self) -> None:
-        silence = self._view.unreachable
+    def _tell_silence(self, silence: str | None) -> None:
         if bool(silence) != bool(self._last_silence):
             self._say(f"the API does not answer, waiting: {silence}" if silence else "the API answers again")
         self._last_silence = silence
@@ -253,7 +252,7 @@ class Rollout:
                 refusing_s = API_STARTING_S if self._names else 0.0
                 if self._clock() - since > (API_SILENCE_S if error.transient else refusing_s):
                     raise
-                self._tell_silence()
+                self._tell_silence(str(error))
                 time.sleep(_TICK_S)
 
     def _outcome(self, snapshot: Snapshot, verdicts: list[Verdict], failure: str | None) -> Outcome:
