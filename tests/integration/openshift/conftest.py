@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -48,13 +49,13 @@ class Playbook:
             self.kill()
             pytest.fail(f"the playbook ran longer than {timeout_s} s:\n{self.output[-4000:]}")
 
-    def wait_for(self, text: str, timeout_s: float) -> None:
-        """Return as soon as it shows ``text``."""
+    def wait_for(self, pattern: str, timeout_s: float) -> None:
+        """Return as soon as it shows something that matches ``pattern``."""
         until = time.monotonic() + timeout_s
-        while text not in self.output:
+        while not re.search(pattern, self.output):
             if self._process.poll() is not None or time.monotonic() > until:
                 self.kill()
-                pytest.fail(f"{text!r} was not shown:\n{self.output[-4000:]}")
+                pytest.fail(f"{pattern!r} was not shown:\n{self.output[-4000:]}")
             time.sleep(0.5)
 
     def kill(self) -> None:
