@@ -16,7 +16,7 @@ static: setup  ## Types and style of the Python code
 lint: setup  ## ansible-lint (production), yamllint, documentation
 	@echo "== lint"
 	@yamllint --strict .
-	@ansible-lint --profile production --offline --quiet
+	@ansible-lint --profile production --offline -q
 	@antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
 
 sanity: setup  ## ansible-test sanity, without ignores
