@@ -83,7 +83,7 @@ class Node:
         if self.desired != target:
             return "its turn" if self.ready and not self.cordoned else self._out_of_service()
         if self.draining:
-            return "its drain"
+            return "its drain" if self.cordoned else "its cordon"
         if self.rebooting:
             return "its reboot"
         if not self.done:

@@ -256,15 +256,17 @@ def test_waiting_nodes_are_named_with_what_they_wait_for() -> None:
     nodes = [
         node("a", **target, drain=("drain-new", "uncordon-old"), cordoned=True),
         node("b", **target, drain=("drain-new", "drain-new"), cordoned=True, ready=False),
+        node("bb", **target, drain=("drain-new", "uncordon-old")),
         node("c", **{**target, "state": "Degraded"}, reason="disk full"),
         node("d"),
         node("e", config=NEW, cordoned=True),
         node("f", config=NEW),
     ]
-    cluster = snapshot(nodes, [pool(counts=(6, 1, 1, 5))])
+    cluster = snapshot(nodes, [pool(counts=(7, 1, 1, 6))])
     assert describe_waiting(cluster, [verdict_of(cluster)]).split("; ") == [
         "pool zone-0: a waits for its drain",
         "pool zone-0: b waits for its reboot",
+        "pool zone-0: bb waits for its cordon",
         "pool zone-0: c waits for its daemon, which is Degraded: disk full",
         "pool zone-0: d waits for its turn",
         "pool zone-0: e waits for being uncordoned",
