@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._host_names import compress
 from ansible_collections.virtscale.tuning.plugins.module_utils._report_groups import Variant, all_variants

@@ -184,9 +184,9 @@ def _parse_rule(
     domains = [kind for kind in chosen if kind != "osd"] or ["osd"]
     return Rule(
         name=rule["rule_name"],
-        roots=tuple(name for _, name in taken),
+        roots=tuple(name for _id, name in taken),
         failure_domain=domains[-1],
-        osd_ids=frozenset(osd_id for item, _ in taken for osd_id in _devices(item, buckets)) & known,
+        osd_ids=frozenset(osd_id for item, _name in taken for osd_id in _devices(item, buckets)) & known,
     )
 
 

@@ -136,7 +136,11 @@ def _duration(option: OptionType, text: str) -> Decimal:
     else:
         parts = re.findall(r"(\d{1,20})\s*([a-z]+)\s*", text.lower())
         spelled = "".join(f"{number}{unit}" for number, unit in parts)
-        if not parts or spelled != re.sub(r"\s", "", text.lower()) or not all(unit in _SECONDS for _, unit in parts):
+        if (
+            not parts
+            or spelled != re.sub(r"\s", "", text.lower())
+            or not all(unit in _SECONDS for _number, unit in parts)
+        ):
             raise InvalidValue(option.name, text, "a duration such as 60, 90s, 10m, 1h or 2d")
         seconds = sum((int(number) * _SECONDS[unit] for number, unit in parts), seconds)
     return Decimal(int(seconds / unit_s))

@@ -9,12 +9,11 @@ Prometheus' API /api/v1/targets gives the effective interval of each target, fro
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import typing as t
-import urllib.error
 import urllib.parse
-import urllib.request
 from decimal import Decimal
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
@@ -40,13 +39,15 @@ class Scraper(t.NamedTuple):
 
 def read_targets(prometheus_url: str, timeout_s: int) -> t.Dict[str, t.Any]:
     """Ask Prometheus for its active targets; a TuningError when it does not answer."""
-    url = f"{prometheus_url.rstrip('/')}/api/v1/targets?state=active"
-    if not url.startswith(("http://", "https://")):
+    parts = urllib.parse.urlsplit(prometheus_url)
+    connect = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}.get(parts.scheme)
+    if connect is None:
         raise TuningError(f"prometheus_url is {prometheus_url!r}, but must begin with http:// or https://.")
     try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
-            found: t.Dict[str, t.Any] = json.load(answer)
-    except (OSError, ValueError) as error:
+        connection = connect(parts.netloc, timeout=timeout_s)
+        connection.request("GET", f"{parts.path.rstrip('/')}/api/v1/targets?state=active")
+        found: t.Dict[str, t.Any] = json.load(connection.getresponse())
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise TuningError(f"Prometheus at {prometheus_url} could not be asked: {error}.") from None
     return found
 

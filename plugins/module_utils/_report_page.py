@@ -57,8 +57,8 @@ def page(view: RunView, stylesheet: str) -> str:
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
+        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        Markup('<meta name="color-scheme" content="light dark">'),
         tag("title", f"{title}: virtscale.tuning"),
         tag("style", Markup(stylesheet)),
     )

@@ -77,12 +77,14 @@ def round_trips(times: t.Sequence[RoundTrip], width: int) -> Markup:
     for position, time in enumerate(times):
         x = left + band * position
         title = f"{time.host}: {time.avg_ms:g} ms on average, {time.min_ms:g} to {time.max_ms:g}"
-        bar = min(band * 0.7, 26)
+        thick = min(band * 0.7, 26)
         middle = x + band / 2
         kind = "bar worst" if time is worst else "bar"
         shapes = (
             tag("title", title),
-            tag("rect", x=middle - bar / 2, y=y(time.avg_ms), width=bar, height=bottom - y(time.avg_ms), class_=kind),
+            tag(
+                "rect", x=middle - thick / 2, y=y(time.avg_ms), width=thick, height=bottom - y(time.avg_ms), class_=kind
+            ),
             tag("line", x1=middle, x2=middle, y1=y(time.min_ms), y2=y(time.max_ms), class_="whisker"),
         )
         marks.append(tag("g", *shapes))
@@ -115,27 +117,34 @@ def against_limit(bars: t.Sequence[Bar], limit: float, unit: str, width: int) ->
     """Draw figures as bars, and the limit that none may pass."""
     row, thick = 40, 14
     top = 24
-    ticks = _ticks(max(limit, *(bar.value for bar in bars)) * 1.02)
+    ticks = _ticks(max(limit, *(shown.value for shown in bars)) * 1.02)
     right = width - 10
 
     def x(value: float) -> float:
         return right * value / ticks[-1]
 
     marks: list[Markup] = []
-    for position, bar in enumerate(bars):
+    for position, shown in enumerate(bars):
         y = top + row * position
-        over = bar.value > limit
-        marks.append(_text(0, y + 12, bar.label, "start", "label"))
+        over = shown.value > limit
+        marks.append(_text(0, y + 12, shown.label, "start", "label"))
         marks.append(tag("rect", x=0, y=y + 18, width=right, height=thick, class_="track"))
         marks.append(
-            tag("rect", x=0, y=y + 18, width=x(bar.value), height=thick, class_=f"bar {'worst' if over else bar.kind}")
+            tag(
+                "rect",
+                x=0,
+                y=y + 18,
+                width=x(shown.value),
+                height=thick,
+                class_=f"bar {'worst' if over else shown.kind}",
+            )
         )
-        inside = x(bar.value) > right - 60
+        inside = x(shown.value) > right - 60
         marks.append(
             _text(
-                x(bar.value) + (-6 if inside else 6),
+                x(shown.value) + (-6 if inside else 6),
                 y + 18 + thick - 3,
-                f"{bar.value:g}",
+                f"{shown.value:g}",
                 "end" if inside else "start",
                 "inside" if inside else "label strong",
             )

@@ -116,14 +116,14 @@ def test_bad_requests(options: list[dict[str, t.Any]]) -> None:
     ],
 )
 def test_giving_back(dump: list[dict[str, t.Any]], note: dict[str, t.Any], wanted: str | None, status: str) -> None:
-    client, _ = replay(_cluster(dump, {f"mgr/{_INTERVAL}": note}))
+    client, _calls = replay(_cluster(dump, {f"mgr/{_INTERVAL}": note}))
     rows = give_back_options(client, None, check_mode=True)["rows"]
     assert [(row["wanted"], row["status"]) for row in rows] == [(wanted, status)]
 
 
 def test_of_a_set_only_our_names_are_taken_back() -> None:
     note = {"before": "images", "wrote": "images,vms", "added": ["vms"], "removed": []}
-    client, _ = replay(_cluster([_set(_POOLS, "images vms later")], {f"mgr/{_POOLS}": note}))
+    client, _calls = replay(_cluster([_set(_POOLS, "images vms later")], {f"mgr/{_POOLS}": note}))
     rows = give_back_options(client, None, check_mode=True)["rows"]
     assert [(row["wanted"], row["status"]) for row in rows] == [("images,later", "would_change")]
 
@@ -135,7 +135,7 @@ def test_notes_of_masked_options_are_found_again() -> None:
         [{"section": "osd", "mask": "host:h1/class:ssd", "name": name, "value": "5368709120"}],
         {key: {"before": None, "wrote": "5368709120"}},
     )
-    client, _ = replay({**answers, f"config help {name}": _help(name, "size", "4294967296")})
+    client, _calls = replay({**answers, f"config help {name}": _help(name, "size", "4294967296")})
     rows = give_back_options(client, [option_key("osd/host:h1/class:ssd", name)], check_mode=True)["rows"]
     assert [(row["where"], row["before"], row["wanted"]) for row in rows] == [
         ("osd/class:ssd/host:h1", "5368709120", None)

@@ -129,7 +129,7 @@ def test_the_mode_is_noted_before_it_is_changed_and_the_autoscaler_off_before_th
 
 
 def test_a_mode_that_was_noted_before_is_not_noted_again() -> None:
-    writes, _ = _run({"config-key dump": {"virtscale.tuning/pool/vms": '{"pg_autoscale_mode": "warn"}'}})
+    writes, _result = _run({"config-key dump": {"virtscale.tuning/pool/vms": '{"pg_autoscale_mode": "warn"}'}})
     assert writes[0] == "osd pool set vms pg_autoscale_mode off"
 
 

@@ -15,7 +15,9 @@ REPLACED = st.none() | st.fixed_dictionaries({"mode": st.integers(0, 0o777), "te
 @given(st.dictionaries(KEYS, st.tuples(VALUES, VALUES), max_size=5), REPLACED)
 def test_what_is_written_is_what_is_read(pairs: dict[str, tuple[str, str]], replaced: dict[str, object] | None) -> None:
     dropin = Dropin(
-        {key: value for key, (value, _) in pairs.items()}, {key: before for key, (_, before) in pairs.items()}, replaced
+        {key: value for key, (value, _before) in pairs.items()},
+        {key: before for key, (_value, before) in pairs.items()},
+        replaced,
     )
     assert parse_dropin(dropin.render()) == dropin
 
