@@ -20,17 +20,17 @@ MCO = "machineconfiguration.openshift.io"
 WATCH_S = 5
 
 
-def is_ready(node: Object) -> bool:
-    """Whether a node reports that it is Ready."""
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in node["status"]["conditions"])
+def readiness(node: Object) -> str:
+    """What a node says of itself: True, False while it reboots, Unknown when a busy machine lost its heartbeat."""
+    return next(str(one["status"]) for one in node["status"]["conditions"] if one["type"] == "Ready")
 
 
 def out_of_service(node: Object) -> bool:
-    """Whether a node is not Ready, cordoned or in the middle of an update."""
+    """Whether a node reboots, is cordoned or in the middle of an update."""
     notes = node["metadata"]["annotations"]
     settled = notes.get(f"{MCO}/currentConfig") == notes.get(f"{MCO}/desiredConfig")
     return (
-        not is_ready(node)
+        readiness(node) == "False"
         or node["spec"].get("unschedulable", False)
         or not settled
         or notes.get(f"{MCO}/state") != "Done"
@@ -58,7 +58,7 @@ class Sampler:
         # Each node's pods, configurations and readiness in the order in which they were seen, repetitions left out.
         self.pods: dict[str, list[str]] = collections.defaultdict(list)
         self.configs: dict[str, list[str]] = collections.defaultdict(list)
-        self.ready: dict[str, list[bool]] = collections.defaultdict(list)
+        self.ready: dict[str, list[str]] = collections.defaultdict(list)
 
     def __enter__(self) -> Sampler:
         self._thread.start()
@@ -95,7 +95,7 @@ class Sampler:
         self.most_pools_at_once = max(self.most_pools_at_once, len(out))
         _append(self.pods[name], node["status"]["capacity"]["pods"])
         _append(self.configs[name], notes.get(f"{MCO}/currentConfig", ""))
-        _append(self.ready[name], is_ready(node))
+        _append(self.ready[name], readiness(node))
 
 
 def pools_of(client: KubeClient) -> dict[str, Object]:

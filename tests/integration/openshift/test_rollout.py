@@ -120,7 +120,7 @@ def test_the_rest_rolls_when_the_person_lifts_it(client: KubeClient, play: Play,
 def test_every_node_booted_once_and_the_limits_held(watched: Sampler) -> None:
     assert watched.samples > 100
     assert {tuple(pods) for pods in watched.pods.values()} == {("250", "500")}
-    assert {tuple(ready) for ready in watched.ready.values()} == {(True, False, True)}
+    assert {ready.count("False") for ready in watched.ready.values()} == {1}
     assert {len(configs) for configs in watched.configs.values()} == {2}
     assert len(watched.ready) == 100
     assert {zone: most <= MAX_UNAVAILABLE for zone, most in watched.most_out.items()} == dict.fromkeys(ZONES, True)
