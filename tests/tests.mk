@@ -1,7 +1,7 @@
 # What `make test` runs, and what it leaves out because it takes long.
 .PHONY: test unit static lint sanity artifact molecule integration bench kill-test
 
-test: unit static lint sanity artifact molecule integration  ## Every test; brings the lab up for the last two
+test: unit static lint sanity artifact integration molecule  ## Every test; brings the lab up for the last two
 
 unit: setup  ## Unit tests (no lab)
 	@echo "== unit tests"
