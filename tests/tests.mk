@@ -1,5 +1,5 @@
 # What `make test` runs, and what it leaves out because it takes long.
-.PHONY: test unit static lint sanity artifact molecule integration bench kill-test
+.PHONY: test unit static lint sanity artifact molecule integration rollout-test bench kill-test
 
 test: unit static lint sanity artifact integration molecule  ## Every test; brings the lab up for the last two
 
@@ -33,7 +33,10 @@ molecule: lab-up  ## Each role by itself on the lab
 
 integration: lab-up  ## The playbooks, modules and gates on the lab
 	@echo "== integration"
-	@pytest tests/integration --durations=10
+	@pytest tests/integration -m "not long" --durations=10
+
+rollout-test: lab-up  ## A rollout watched and disturbed: pauses, kills, API restarts (not part of `make test`)
+	@pytest tests/integration/openshift --durations=10
 
 bench: lab-up  ## Benchmarks (not part of `make test`)
 	@tests/bench/run

@@ -81,6 +81,7 @@ def test_nothing_moves_without_permission(client: KubeClient, play: Play, untouc
     assert all("in 4 waves of 10: about" in row["why"] for row in pending)
 
 
+@pytest.mark.long
 def test_it_goes_on_when_the_api_server_restarts(
     client: KubeClient, play: Play, watched: Sampler, restart_api_server: t.Callable[[], None]
 ) -> None:
@@ -95,6 +96,7 @@ def test_it_goes_on_when_the_api_server_restarts(
     assert MARK in pools_of(client)["zone-2"]["metadata"]["annotations"]
 
 
+@pytest.mark.long
 def test_a_persons_pause_is_reported_and_never_lifted(client: KubeClient, play: Play, watched: Sampler) -> None:
     # Without our mark the pause is that of a person.
     client.merge_patch(
@@ -108,6 +110,7 @@ def test_a_persons_pause_is_reported_and_never_lifted(client: KubeClient, play: 
     assert by_zone == {("zone-0", "500"), ("zone-1", "500"), ("zone-2", "250")}
 
 
+@pytest.mark.long
 def test_the_rest_rolls_when_the_person_lifts_it(client: KubeClient, play: Play, watched: Sampler) -> None:
     client.merge_patch(MACHINE_CONFIG_POOLS, "zone-2", {"spec": {"paused": False}}, field_manager="a-person")
     run = play(SITE)
@@ -117,6 +120,7 @@ def test_the_rest_rolls_when_the_person_lifts_it(client: KubeClient, play: Play,
     assert not any(state["pools"].values())
 
 
+@pytest.mark.long
 def test_every_node_booted_once_and_the_limits_held(watched: Sampler) -> None:
     assert watched.samples > 100
     assert {tuple(pods) for pods in watched.pods.values()} == {("250", "500")}
@@ -128,6 +132,7 @@ def test_every_node_booted_once_and_the_limits_held(watched: Sampler) -> None:
     assert watched.most_pools_at_once == 1
 
 
+@pytest.mark.long
 def test_the_second_run_changes_nothing_and_the_zones_stay(client: KubeClient, play: Play, watched: Sampler) -> None:
     before = cluster_state(client)
     run = play(SITE)
@@ -136,6 +141,7 @@ def test_the_second_run_changes_nothing_and_the_zones_stay(client: KubeClient, p
     assert cluster_state(client) == before
 
 
+@pytest.mark.long
 def test_rollback_gives_everything_back_within_the_limits(
     client: KubeClient, play: Play, untouched: dict[str, t.Any]
 ) -> None:
