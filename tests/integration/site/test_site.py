@@ -112,7 +112,7 @@ def test_an_audit_of_what_site_made_is_clean(audited: Played) -> None:
 @pytest.fixture
 def drifted(again: Played) -> t.Iterator[None]:
     """One value changed by hand on a host, one in Ceph, one in the API."""
-    lab_state.on_hosts("ceph05", f"echo net.core.rmem_max=8388608 > {OTHER_FILE}; sysctl -w net.core.rmem_max=8388608")
+    lab_state.on_hosts("ceph05", f"echo net.core.wmem_default=1048576 > {OTHER_FILE}; sysctl -w net.core.wmem_default=1048576")
     pool = next(line.where for line in again.view.lines() if line.what == "pg_autoscale_mode").removeprefix("pool ")
     lab_state.ceph_command("osd", "pool", "set", pool, "pg_autoscale_mode", "on")
     hyperconverged = lab_state.Resource("hco.kubevirt.io/v1beta1", "hyperconvergeds")
@@ -123,7 +123,7 @@ def drifted(again: Played) -> t.Iterator[None]:
     yield
     _patch_migrations(hyperconverged, *names, kept)
     lab_state.ceph_command("osd", "pool", "set", pool, "pg_autoscale_mode", "off")
-    lab_state.on_hosts("ceph05", f"rm {OTHER_FILE}; sysctl -w net.core.rmem_max=5242880")
+    lab_state.on_hosts("ceph05", f"rm {OTHER_FILE}; sysctl -w net.core.wmem_default=2097152")
 
 
 def _patch_migrations(resource: lab_state.Resource, name: str, namespace: str, limit: int) -> None:
