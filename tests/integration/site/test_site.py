@@ -112,7 +112,8 @@ def test_an_audit_of_what_site_made_is_clean(audited: Played) -> None:
 @pytest.fixture
 def drifted(again: Played) -> t.Iterator[None]:
     """One value changed by hand on a host, one in Ceph, one in the API."""
-    lab_state.on_hosts("ceph05", f"echo net.core.wmem_default=1048576 > {OTHER_FILE}; sysctl -w net.core.wmem_default=1048576")
+    by_hand = "net.core.wmem_default=1048576"
+    lab_state.on_hosts("ceph05", f"echo {by_hand} > {OTHER_FILE}; sysctl -w {by_hand}")
     pool = next(line.where for line in again.view.lines() if line.what == "pg_autoscale_mode").removeprefix("pool ")
     lab_state.ceph_command("osd", "pool", "set", pool, "pg_autoscale_mode", "on")
     hyperconverged = lab_state.Resource("hco.kubevirt.io/v1beta1", "hyperconvergeds")
