@@ -37,3 +37,30 @@ notes:
 requirements:
   - One of python3-rados (for the Python that Ansible uses on the host), C(ceph) or C(cephadm).
 """
+
+    # The default is BENIGN_CHECKS of module_utils/_ceph_health.py.
+    BENIGN_CHECKS = r"""
+options:
+  benign_checks:
+    description:
+      - Codes of health checks that do not stand against a change. Muted checks never do.
+      - The default is warnings about settings and about the past, not about data or daemons.
+    type: list
+    elements: str
+    default:
+      - AUTH_INSECURE_GLOBAL_ID_RECLAIM
+      - AUTH_INSECURE_GLOBAL_ID_RECLAIM_ALLOWED
+      - MANY_OBJECTS_PER_PG
+      - MON_MSGR2_NOT_ENABLED
+      - PG_NOT_DEEP_SCRUBBED
+      - PG_NOT_SCRUBBED
+      - POOL_APP_NOT_ENABLED
+      - POOL_PG_NUM_NOT_POWER_OF_TWO
+      - POOL_TOO_FEW_PGS
+      - POOL_TOO_MANY_PGS
+      - RECENT_CRASH
+      - RECENT_MGR_MODULE_CRASH
+      - SMALLER_PGP_NUM
+      - TELEMETRY_CHANGED
+      - TOO_FEW_PGS
+"""

@@ -13,32 +13,10 @@ description:
     (scrubbing or trimming snapshots as they may be), and no object copy is degraded or misplaced.
 extends_documentation_fragment:
   - virtscale.tuning.ceph
+  - virtscale.tuning.ceph.benign_checks
   - virtscale.tuning.attributes
   - virtscale.tuning.attributes.read_only
 author: The virtscale.tuning maintainers (@virtscale)
-options:
-  benign_checks:
-    description:
-      - Codes of health checks that are no reason to wait. Muted checks never are.
-      - The default is warnings about settings and about the past, not about data or daemons.
-    type: list
-    elements: str
-    default:
-      - AUTH_INSECURE_GLOBAL_ID_RECLAIM
-      - AUTH_INSECURE_GLOBAL_ID_RECLAIM_ALLOWED
-      - MANY_OBJECTS_PER_PG
-      - MON_MSGR2_NOT_ENABLED
-      - PG_NOT_DEEP_SCRUBBED
-      - PG_NOT_SCRUBBED
-      - POOL_APP_NOT_ENABLED
-      - POOL_PG_NUM_NOT_POWER_OF_TWO
-      - POOL_TOO_FEW_PGS
-      - POOL_TOO_MANY_PGS
-      - RECENT_CRASH
-      - RECENT_MGR_MODULE_CRASH
-      - SMALLER_PGP_NUM
-      - TELEMETRY_CHANGED
-      - TOO_FEW_PGS
 seealso:
   - module: virtscale.tuning.ceph_pool_info
 """

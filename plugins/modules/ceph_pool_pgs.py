@@ -17,6 +17,7 @@ description:
   - The autoscale mode that it found is kept in the cluster, as C(virtscale.tuning/pool/<name>) of C(ceph config-key).
 extends_documentation_fragment:
   - virtscale.tuning.ceph
+  - virtscale.tuning.ceph.benign_checks
   - virtscale.tuning.attributes
 author: The virtscale.tuning maintainers (@virtscale)
 attributes:
@@ -60,28 +61,6 @@ options:
       - Whether a pool that has more placement groups than planned may be merged down. By default it keeps them.
     type: bool
     default: false
-  benign_checks:
-    description:
-      - Codes of health checks that do not stand against a change. Muted checks never do.
-      - The default is that of M(virtscale.tuning.ceph_health_info).
-    type: list
-    elements: str
-    default:
-      - AUTH_INSECURE_GLOBAL_ID_RECLAIM
-      - AUTH_INSECURE_GLOBAL_ID_RECLAIM_ALLOWED
-      - MANY_OBJECTS_PER_PG
-      - MON_MSGR2_NOT_ENABLED
-      - PG_NOT_DEEP_SCRUBBED
-      - PG_NOT_SCRUBBED
-      - POOL_APP_NOT_ENABLED
-      - POOL_PG_NUM_NOT_POWER_OF_TWO
-      - POOL_TOO_FEW_PGS
-      - POOL_TOO_MANY_PGS
-      - RECENT_CRASH
-      - RECENT_MGR_MODULE_CRASH
-      - SMALLER_PGP_NUM
-      - TELEMETRY_CHANGED
-      - TOO_FEW_PGS
   wait_ramp_s:
     description:
       - Seconds to watch the pools on the way to their targets, ended early when they are there.
