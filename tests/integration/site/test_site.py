@@ -115,7 +115,8 @@ def drifted(again: Played) -> t.Iterator[None]:
     by_hand = "net.core.wmem_default=1048576"
     lab_state.on_hosts("ceph05", f"echo {by_hand} > {OTHER_FILE}; sysctl -w {by_hand}")
     pool = next(line.where for line in again.view.lines() if line.what == "pg_autoscale_mode").removeprefix("pool ")
-    lab_state.ceph_command("osd", "pool", "set", pool, "pg_autoscale_mode", "on")
+    # Not "on": within seconds the autoscaler would merge PGs, and nothing gives them back at once.
+    lab_state.ceph_command("osd", "pool", "set", pool, "pg_autoscale_mode", "warn")
     hyperconverged = lab_state.Resource("hco.kubevirt.io/v1beta1", "hyperconvergeds")
     [item] = lab_state.client().list(hyperconverged).items
     names = item["metadata"]["name"], item["metadata"]["namespace"]
