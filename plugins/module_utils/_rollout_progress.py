@@ -98,8 +98,11 @@ class PoolProgress:
             if node.name in self.nodes:
                 self.nodes[node.name].observe(node, now)
 
-    def line(self, snapshot: Snapshot, pool: Pool, now: float) -> str | None:
-        """Return the line to show now, or None when nothing changed and the last one is recent."""
+    def line(self, snapshot: Snapshot, pool: Pool, now: float, words: t.Sequence[str] = ()) -> str | None:
+        """Return the line to show now, or None when nothing changed and the last one is recent.
+
+        :param words: what companions add to it; other words alone make no new line.
+        """
         members = snapshot.members(pool.name)
         behind = outdated(snapshot, pool)
         counts = (
@@ -116,6 +119,7 @@ class PoolProgress:
         parts = [f"{updated}/{len(members)} updated", f"{draining} draining", f"{rebooting} rebooting"]
         if failing:
             parts.append(f"{failing} failing")
+        parts += words
         elapsed_s = now - (self.began if self.began is not None else now)
         left_s = seconds_left(len(behind), self.behind_at_start - len(behind), elapsed_s, self.estimate)
         parts.append(f"{describe_seconds(elapsed_s)} so far")

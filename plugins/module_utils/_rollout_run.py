@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeError
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_cluster import ClusterView
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_companion import Companion, first_said
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import (
     DEFAULT_DRAIN_S,
     DEFAULT_REBOOT_S,
@@ -99,15 +100,21 @@ class Outcome:
 
 
 class Rollout:
-    """One run over the pools of a request."""
+    """One run over the pools of a request; companions ride along, see ``_rollout_companion``."""
 
     def __init__(
-        self, view: ClusterView, request: Request, say: Say, clock: t.Callable[[], float] = time.monotonic
+        self,
+        view: ClusterView,
+        request: Request,
+        say: Say,
+        clock: t.Callable[[], float] = time.monotonic,
+        companions: t.Sequence[Companion] = (),
     ) -> None:
         self._view = view
         self._request = request
         self._say = say
         self._clock = clock
+        self._companions = companions
         self._names: list[str] = []
         self._pools: dict[str, PoolProgress] = {}
         self._share = ShareSeen()
@@ -123,10 +130,15 @@ class Rollout:
 
     def run(self) -> Outcome:
         """Roll, and return how it ended; a failure is part of that, so that what was done is not lost."""
-        self._patiently(self._view.follow)
         try:
+            # Companions first: what a released pool sets off must not happen before they watch.
+            for companion in self._companions:
+                self._patiently(companion.follow)
+            self._patiently(self._view.follow)
             return self._run()
         finally:
+            for companion in self._companions:
+                companion.stop()
             self._view.stop()
 
     def _run(self) -> Outcome:
@@ -145,9 +157,12 @@ class Rollout:
                 continue
             if step.wait is None:
                 return self._outcome(snapshot, verdicts, step.fail or _person_paused(verdicts))
+            obstacle = first_said(companion.obstacle() for companion in self._companions)
+            if obstacle is not None:
+                return self._outcome(snapshot, verdicts, obstacle)
             self._tell_obstacle(verdicts, step.wait)
             now = self._clock()
-            previous, fingerprint = fingerprint, _fingerprint(snapshot, verdicts)
+            previous, fingerprint = fingerprint, self._fingerprint(snapshot, verdicts)
             moved = now if fingerprint != previous else moved
             failure = self._out_of_time(now - started, now - moved)
             if failure is not None:
@@ -177,12 +192,17 @@ class Rollout:
             return snapshot, [], Step(fail=f"MachineConfigPool {gone[0]} was deleted while it was waited for.")
         verdicts = self._request.judged(snapshot, [snapshot.pools[name] for name in self._names])
         self._share.observe(snapshot)
+        for companion in self._companions:
+            companion.observe(snapshot, now)
         for verdict in verdicts:
             self._observe(snapshot, verdict, now)
         settling = [verdict for verdict in verdicts if verdict.fault and not self._fault_stays(verdict, now)]
         if settling:
             return snapshot, verdicts, Step(wait=f"pool {settling[0].pool.name}: {settling[0].fault}")
-        return snapshot, verdicts, next_step(snapshot, verdicts, self._request.limits)
+        step = next_step(snapshot, verdicts, self._request.limits)
+        if step == Step():
+            step = Step(wait=first_said(companion.lagging() for companion in self._companions))
+        return snapshot, verdicts, step
 
     def _observe(self, snapshot: Snapshot, verdict: Verdict, now: float) -> None:
         progress = self._pools[verdict.pool.name]
@@ -194,7 +214,8 @@ class Rollout:
         progress.observe(snapshot, verdict.pool, now)
         if verdict.phase is Phase.ROLLING:
             progress.ended = None
-            line = progress.line(snapshot, verdict.pool, now)
+            words = [companion.words(verdict.pool.name) for companion in self._companions]
+            line = progress.line(snapshot, verdict.pool, now, [said for said in words if said])
             if line is not None:
                 self._say(line)
         elif verdict.phase is Phase.UPDATED and progress.began is not None and progress.ended is None:
@@ -217,6 +238,14 @@ class Rollout:
         progress.released = True
         forecast = self._request.estimated(snapshot, pool)
         self._say(f"pool {pool.name}: {'released' if pool.paused else 'was unpaused already'}, {forecast}")
+
+    def _fingerprint(self, snapshot: Snapshot, verdicts: t.Sequence[Verdict]) -> t.Any:
+        """Return what differs as soon as anything moves in the pools that are waited for, or for a companion."""
+        pools = [
+            (verdict.phase, verdict.why, verdict.pool.updated, verdict.pool.ready, snapshot.members(verdict.pool.name))
+            for verdict in verdicts
+        ]
+        return pools, [companion.progress() for companion in self._companions]
 
     def _out_of_time(self, elapsed_s: float, still_s: float) -> str | None:
         if elapsed_s > self._request.timeout_s:
@@ -288,11 +317,3 @@ def _person_paused(verdicts: t.Sequence[Verdict]) -> str | None:
         return None
     pools = f"Pool {names[0]} is" if len(names) == 1 else f"Pools {', '.join(names)} are"
     return f"{pools} paused by somebody else and not up to date; nothing was done there. Unpause and run again."
-
-
-def _fingerprint(snapshot: Snapshot, verdicts: t.Sequence[Verdict]) -> t.Any:
-    """Return what differs as soon as anything moves in the pools that are waited for."""
-    return [
-        (verdict.phase, verdict.why, verdict.pool.updated, verdict.pool.ready, snapshot.members(verdict.pool.name))
-        for verdict in verdicts
-    ]
