@@ -23,9 +23,10 @@ class Companion(t.Protocol):
         :raises KubeError: when the API does not answer.
         """
 
-    def observe(self, snapshot: Snapshot, now: float) -> None:
+    def observe(self, snapshot: Snapshot, pools: t.Collection[str], now: float) -> None:
         """Take note of the cluster, at every look and at least every second or two.
 
+        :param pools: the names of the pools that the run is about.
         :param now: seconds on the clock of the run.
         """
 

@@ -193,7 +193,7 @@ class Rollout:
         verdicts = self._request.judged(snapshot, [snapshot.pools[name] for name in self._names])
         self._share.observe(snapshot)
         for companion in self._companions:
-            companion.observe(snapshot, now)
+            companion.observe(snapshot, self._names, now)
         for verdict in verdicts:
             self._observe(snapshot, verdict, now)
         settling = [verdict for verdict in verdicts if verdict.fault and not self._fault_stays(verdict, now)]
