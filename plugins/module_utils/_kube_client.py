@@ -133,21 +133,46 @@ class KubeClient:
                 return None
             raise
 
-    def list(self, resource: Resource, namespace: str | None = None, label_selector: str | None = None) -> Listing:
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> Listing:
         """Return all objects, read in pages.
+
+        :raises KubeError: with status 404 when the cluster does not serve this kind.
+        """
+        items: list[Object] = []
+        version = ""
+        for page in self.pages(resource, namespace, label_selector, field_selector):
+            items += page.items
+            version = page.resource_version
+        return Listing(items, version)
+
+    def pages(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> t.Iterator[Listing]:
+        """Yield the objects of a list page by page, for lists that are not to be held whole.
 
         :raises KubeError: with status 404 when the cluster does not serve this kind.
         """
         query = {"limit": str(_PAGE_SIZE)}
         if label_selector:
             query["labelSelector"] = label_selector
-        items: list[Object] = []
+        if field_selector:
+            query["fieldSelector"] = field_selector
         while True:
             page = self._json("GET", resource.path(namespace=namespace), query)
-            items += page["items"]
+            yield Listing(page["items"], page["metadata"].get("resourceVersion", ""))
             token = page["metadata"].get("continue")
             if not token:
-                return Listing(items, page["metadata"].get("resourceVersion", ""))
+                return
             query["continue"] = token
 
     def watch(
