@@ -11,7 +11,7 @@ static: setup  ## Types and style of the Python code
 	@echo "== types and style"
 	@ruff check .
 	@ruff format --check --quiet .
-	@mypy plugins/module_utils plugins/action
+	@mypy plugins/module_utils plugins/plugin_utils plugins/action
 
 lint: setup  ## ansible-lint (production), yamllint, documentation
 	@echo "== lint"

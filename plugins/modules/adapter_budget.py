@@ -101,12 +101,12 @@ ARGUMENT_SPEC = {
 }
 
 
-def compute(params: dict, check_mode: bool) -> dict:
+def compute(params: dict) -> dict:
     return {"changed": False, "hosts": plan_hosts(params["hosts"], read_limits(params))}
 
 
 def main() -> None:
-    run_module(compute, ARGUMENT_SPEC)
+    run_module(lambda params, check_mode: compute(params), ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":
