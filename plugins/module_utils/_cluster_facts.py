@@ -23,11 +23,25 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client impo
     Object,
     Resource,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._node_pods import Place, PodTally
+from ansible_collections.virtscale.tuning.plugins.module_utils._objects import value_at
+from ansible_collections.virtscale.tuning.plugins.module_utils._quantities import Requests
+from ansible_collections.virtscale.tuning.plugins.module_utils._virtual_machines import (
+    add_owner,
+    needs_owner,
+    parse_machine,
+    parse_migration,
+)
 
 _NETWORKS = Resource("config.openshift.io/v1", "networks")
 _CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions")
 _KUBEVIRTS = Resource("kubevirt.io/v1", "kubevirts")
 _DEPLOYMENTS = Resource("apps/v1", "deployments")
+_PODS = Resource("v1", "pods")
+_BUDGETS = Resource("policy/v1", "poddisruptionbudgets")
+_INSTANCES = Resource("kubevirt.io/v1", "virtualmachineinstances")
+_OWNERS = Resource("kubevirt.io/v1", "virtualmachines")
+_MIGRATIONS = Resource("kubevirt.io/v1", "virtualmachineinstancemigrations")
 _HCO_CRD = "hyperconvergeds.hco.kubevirt.io"
 # What the plans and the machine-config-controller's protocol read of a node's annotations.
 _NODE_ANNOTATIONS = ("machineconfiguration.openshift.io/", "tuning.virtscale/")
@@ -41,7 +55,7 @@ class ClusterReader:
         self._client = client
 
     def read(self, subsets: t.Collection[str]) -> Object:
-        """Return the facts of ``subsets``: machines, network, hyperconverged, kubelets."""
+        """Return the facts of ``subsets``: machines, network, hyperconverged, virtual_machines, kubelets."""
         facts: Object = {}
         if "machines" in subsets or "kubelets" in subsets:
             facts.update(self._machines())
@@ -49,6 +63,9 @@ class ClusterReader:
             facts["network"] = self._client.get(_NETWORKS, "cluster")
         if "hyperconverged" in subsets:
             facts.update(self._hyperconverged())
+        if "virtual_machines" in subsets:
+            facts.setdefault("kubevirt", self._kubevirt())
+            facts.update(self._virtual_machines(facts["kubevirt"]))
         if "kubelets" in subsets:
             facts["kubelets"] = self._kubelets([node["metadata"]["name"] for node in facts["nodes"]])
         return facts
@@ -79,12 +96,63 @@ class ClusterReader:
         if not found:
             return {"hyperconverged": None}
         namespace = found[0]["metadata"]["namespace"]
-        kubevirts = self._list_served(_KUBEVIRTS, "KubeVirt")
         return {
             "hyperconverged": {"object": found[0], "api": HyperConvergedApi.as_dict(api)},
-            "kubevirt": next((item for item in kubevirts if item["metadata"]["namespace"] == namespace), None),
+            "kubevirt": self._kubevirt(namespace),
             "virt_api": self._client.get(_DEPLOYMENTS, "virt-api", namespace),
         }
+
+    def _kubevirt(self, namespace: str | None = None) -> Object | None:
+        """Return the KubeVirt object, of one namespace or of any: a cluster has one."""
+        found = self._list_served(_KUBEVIRTS, "KubeVirt")
+        return next((item for item in found if namespace in (None, item["metadata"]["namespace"])), None)
+
+    def _virtual_machines(self, kubevirt: Object | None) -> Object:
+        """Return virtual machines, migrations and pods; the large lists page by page and beside each other."""
+        strategy = value_at(kubevirt, ("spec", "configuration", "evictionStrategy")) or ""
+        readers: list[t.Callable[[], t.Any]] = [self._tally, lambda: self._instances(strategy), self._migrations]
+        tally, machines, migrations = self._client.for_each(lambda read: read(), readers)
+        self._complete(machines, tally.launchers)
+        return {
+            "virtual_machines": machines,
+            "migrations": migrations,
+            "node_pods": tally.nodes(),
+            "disruption_budgets": tally.budgets(),
+        }
+
+    def _tally(self) -> PodTally:
+        tally = PodTally(self._client.list(_BUDGETS).items)
+        for pod in self._each(_PODS):
+            tally.see(pod)
+        return tally
+
+    def _instances(self, strategy: str) -> list[Object]:
+        return [parse_machine(item, strategy) for item in self._each(_INSTANCES)]
+
+    def _migrations(self) -> list[Object]:
+        found = (parse_migration(item) for item in self._each(_MIGRATIONS))
+        return [migration for migration in found if migration]
+
+    def _complete(self, machines: t.Sequence[Object], launchers: t.Mapping[Place, Requests]) -> None:
+        """Add to instances what their pods ask and, where some do not tell enough, what their owners say."""
+        for machine in machines:
+            asked = launchers.get((machine["namespace"], machine["name"], machine["node"]))
+            if asked:
+                machine.update(asked._asdict())
+        asking = {(machine["namespace"], machine["name"]): machine for machine in machines if needs_owner(machine)}
+        for owner in self._each(_OWNERS) if asking else ():
+            key = owner["metadata"]["namespace"], owner["metadata"]["name"]
+            if key in asking:
+                add_owner(asking[key], owner)
+
+    def _each(self, resource: Resource) -> t.Iterator[Object]:
+        """Yield the objects of a kind, held a page at a time; none where the cluster does not serve it."""
+        try:
+            for page in self._client.pages(resource):
+                yield from page.items
+        except KubeError as error:
+            if error.status != 404:
+                raise
 
     def _kubelets(self, nodes: t.Sequence[str]) -> Object:
         """Return the effective configuration of each kubelet, or what kept it from answering."""

@@ -23,10 +23,13 @@ options:
       - V(network) is the cluster's network configuration, which limits the pods of a node.
       - V(hyperconverged) is the HyperConverged object in the newest API version that is served, the schema of its
         migration limits, the KubeVirt object that it makes, and the Deployment virt-api.
+      - V(virtual_machines) are the virtual machines, with what a drain of their node would meet, the migrations that
+        are not over, the pods of each node in sums, and the PodDisruptionBudgets that would hold up a drain. Its lists
+        are read page by page. It brings the KubeVirt object with it.
       - V(kubelets) asks every kubelet for its effective configuration (C(/configz)); it brings V(machines) with it.
     type: list
     elements: str
-    choices: [machines, network, hyperconverged, kubelets]
+    choices: [machines, network, hyperconverged, virtual_machines, kubelets]
     default: [machines, network, hyperconverged]
   max_connections:
     description: How many requests to kubelets run at a time, 1 to 100.
@@ -80,11 +83,75 @@ facts:
     kubevirt:
       description: The KubeVirt object of the same namespace, or null.
       type: dict
-      returned: with V(hyperconverged)
+      returned: with V(hyperconverged) or V(virtual_machines)
     virt_api:
       description: The Deployment virt-api, or null.
       type: dict
       returned: with V(hyperconverged)
+    virtual_machines:
+      description:
+        - One entry for each VirtualMachineInstance.
+        - C(os) is its operating system without the version (V(rhel), V(fedora), V(windows)), or V(unknown).
+          It comes from the annotation C(vm.kubevirt.io/os), the label C(os.template.kubevirt.io/...), the guest agent
+          or the name of the preference, in this order.
+        - C(eviction_strategy) is its own or the cluster's, empty where neither is set. C(why_not) says why it is not
+          C(live_migratable).
+        - C(cpu_cores) and C(memory_bytes) are what its pod asks of the node.
+        - C(restart_allowed) says that a drain shuts it down by its eviction strategy, and that its VirtualMachine
+          starts it again, which only the run strategy C(Always) does.
+      type: list
+      elements: dict
+      returned: with V(virtual_machines)
+      sample:
+        - name: rhel-001
+          namespace: vms
+          uid: 0b1c0b9e-5f3f-4b0a-9c57-2a0d0c9f1f55
+          node: worker001
+          phase: Running
+          os: rhel
+          live_migratable: true
+          why_not: null
+          eviction_strategy: LiveMigrate
+          cpu_cores: 0.1
+          memory_bytes: 4529848320
+          restart_allowed: false
+    migrations:
+      description: The VirtualMachineInstanceMigrations that are neither Succeeded nor Failed.
+      type: list
+      elements: dict
+      returned: with V(virtual_machines)
+      sample:
+        - {"name": "kubevirt-evacuation-x7k2p", "namespace": "vms", "vmi": "rhel-001", "phase": "Running"}
+    node_pods:
+      description:
+        - By node, C(count) of the pods that a drain evicts - not those of DaemonSets, of the kubelet itself and of
+          virtual machines - and C(grace_s), the longest grace period in seconds among them.
+        - C(pods), C(cpu_cores) and C(memory_bytes) are the number and the requests of all pods there; those with
+          C(moving_) before leave out what a drain leaves, and hold the virtual machines' pods.
+      type: dict
+      returned: with V(virtual_machines)
+      sample:
+        worker001:
+          count: 70
+          grace_s: 30.0
+          pods: 112
+          cpu_cores: 12.4
+          memory_bytes: 139586437120
+          moving_pods: 100
+          moving_cpu_cores: 11.2
+          moving_memory_bytes: 136365211648
+    disruption_budgets:
+      description:
+        - The PodDisruptionBudgets that allow no disruption now and cover pods that a drain would evict, with the names
+          of these C(pods) by node. Those that KubeVirt makes for single virtual machines are left out.
+      type: list
+      elements: dict
+      returned: with V(virtual_machines)
+      sample:
+        - name: database
+          namespace: shop
+          selector: {"matchLabels": {"app": "database"}}
+          pods: {"worker001": ["database-0"]}
     kubelets:
       description: By node, the C(config) of its kubelet or the C(error) that came instead.
       type: dict
@@ -105,7 +172,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube_adapter imp
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_int
 
-SUBSETS = ["machines", "network", "hyperconverged", "kubelets"]
+SUBSETS = ["machines", "network", "hyperconverged", "virtual_machines", "kubelets"]
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **AUTH_SPEC,
