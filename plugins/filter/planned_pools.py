@@ -17,8 +17,8 @@ options:
     elements: str
   _input:
     description:
-      - The C(results) of M(virtscale.tuning.placement_groups) in a loop. The second part of each item is the pool as
-        M(virtscale.tuning.ceph_pool_info) returns it.
+      - The C(results) of M(virtscale.tuning.placement_groups) in a loop over the groups of
+        P(virtscale.tuning.pools_by_osds#filter).
     type: list
     elements: dict
     required: true
@@ -39,16 +39,19 @@ _value:
 
 import typing as t
 
-_PLAN = ("pg_num", "raw", "pgs_per_osd", "pgs_per_osd_one_host_out", "within_limit", "evidence")
+_OF_POOL = ("pg_num", "raw")
+_OF_GROUP = ("pgs_per_osd", "pgs_per_osd_one_host_out", "within_limit", "evidence")
 
 
 def planned_pools(results: list[dict[str, t.Any]], keys: list[str] | None = None) -> list[dict[str, t.Any]]:
-    pools = [_planned(result["item"][1], result) for result in results]
+    pools = [pool for result in results for pool in _planned(result)]
     return pools if keys is None else [{key: pool[key] for key in keys} for pool in pools]
 
 
-def _planned(pool: dict[str, t.Any], result: dict[str, t.Any]) -> dict[str, t.Any]:
-    return {**pool, "pg_num_now": pool["pg_num"], **{key: result[key] for key in _PLAN}}
+def _planned(result: dict[str, t.Any]) -> t.Iterator[dict[str, t.Any]]:
+    for facts, plan in zip(result["item"]["measured"], result["pools"]):
+        now = {**facts, "pg_num_now": facts["pg_num"]}
+        yield {**now, **{key: plan[key] for key in _OF_POOL}, **{key: result[key] for key in _OF_GROUP}}
 
 
 class FilterModule:
