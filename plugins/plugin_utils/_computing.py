@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to virtscale.tuning: no promise is made to other collections.
-"""Modules that only compute, run in the controller's own process: a module's start costs more than all of their work."""
+"""Modules that only compute, in the controller's own process: a module's start costs more than all of their work."""
 
 from __future__ import annotations
 
