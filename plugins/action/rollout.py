@@ -11,29 +11,14 @@ from ansible.utils.display import Display
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_adapter import AUTH_SPEC
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
-from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_cluster import ClusterView
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import (
-    DEFAULT_DRAIN_S,
-    DEFAULT_REBOOT_S,
-)
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_drains import DrainWatch
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_reboots import RebootWatch
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_report import preview, result
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Request, Rollout
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import Limits
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import ROLLOUT_SPEC, parse_request
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Rollout
 
-ARGUMENT_SPEC: dict[str, t.Any] = {
-    **AUTH_SPEC,
-    "pools": {"type": "list", "elements": "str", "default": []},
-    "expect": {"type": "dict", "default": {}},
-    "planned": {"type": "dict", "default": {}},
-    "release": {"type": "bool", "default": True},
-    "one_at_a_time": {"type": "bool", "default": True},
-    "max_disrupted_share": {"type": "raw", "default": 0.1},
-    "timeout_s": {"type": "raw", "default": 43200},
-    "stall_s": {"type": "raw", "default": 3600},
-    "drain_s": {"type": "raw", "default": DEFAULT_DRAIN_S},
-    "reboot_s": {"type": "raw", "default": DEFAULT_REBOOT_S},
-}
+ARGUMENT_SPEC: dict[str, t.Any] = {**AUTH_SPEC, **ROLLOUT_SPEC}
 # One connection a watch, and some for fresh reads.
 _CONNECTIONS = 10
 
@@ -60,28 +45,14 @@ class ActionModule(ActionBase):
         return {name: value for name, value in named.items() if value and name not in self._task.args}
 
     def _rollout(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
-        request = _request(arguments)
-        view = ClusterView(KubeClient.connect(arguments, _CONNECTIONS))
-        rollout = Rollout(view, request, Display().display)
+        request = parse_request(arguments)
+        client = KubeClient.connect(arguments, _CONNECTIONS)
+        drains = DrainWatch(client, request.drain_limit_s)
+        reboots = RebootWatch(request.reboot_s, request.reboot_limit_s)
+        rollout = Rollout(ClusterView(client), request, Display().display, companions=(drains, reboots))
         if self._task.check_mode or not arguments["release"]:
             snapshot, verdicts = rollout.look()
             return preview(snapshot, verdicts, request, would=arguments["release"])
         outcome = rollout.run()
-        if outcome.failure:
-            return {**result(outcome), "failed": True, "msg": outcome.failure}
-        return result(outcome)
-
-
-def _request(arguments: t.Mapping[str, t.Any]) -> Request:
-    share = parse_decimal("max_disrupted_share", arguments["max_disrupted_share"], above=0, maximum=1)
-    seconds = {
-        name: float(parse_decimal(name, arguments[name], minimum=0))
-        for name in ("timeout_s", "stall_s", "drain_s", "reboot_s")
-    }
-    return Request(
-        pools=arguments["pools"],
-        expect={pool: frozenset(names) for pool, names in arguments["expect"].items()},
-        planned=arguments["planned"],
-        limits=Limits(arguments["one_at_a_time"], float(share)),
-        **seconds,
-    )
+        ended = {**result(outcome), "blocked": drains.seen()}
+        return {**ended, "failed": True, "msg": outcome.failure} if outcome.failure else ended

@@ -35,17 +35,20 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Selector:
-    """A set of requirements that must all hold; an empty one matches nothing, as the controller has it."""
+    """A set of requirements that must all hold; ``everything`` needs none."""
 
     requirements: t.Tuple[Requirement, ...] = ()
+    everything: bool = False
 
     @classmethod
-    def parse(cls, spec: t.Mapping[str, t.Any] | None) -> Selector:
+    def parse(cls, spec: t.Mapping[str, t.Any] | None, *, empty_matches_all: bool = False) -> Selector:
         """Read a ``metav1.LabelSelector``.
 
+        :param empty_matches_all: what Kubernetes makes of an empty selector. Without it an empty one matches nothing,
+            as a missing one does and as the machine-config-controller has it when it looks for what a pool selects.
         :raises TuningError: for an operator that Kubernetes does not know.
         """
-        spec = spec or {}
+        given, spec = spec, spec or {}
         found = [Requirement(key, "In", (value,)) for key, value in (spec.get("matchLabels") or {}).items()]
         for entry in spec.get("matchExpressions") or []:
             if entry["operator"] not in _OPERATORS:
@@ -54,8 +57,10 @@ class Selector:
                     f"but must have one of {', '.join(_OPERATORS)}."
                 )
             found.append(Requirement(entry["key"], entry["operator"], tuple(entry.get("values") or ())))
-        return cls(tuple(found))
+        return cls(tuple(found), everything=empty_matches_all and given is not None and not found)
 
     def matches(self, labels: t.Mapping[str, str]) -> bool:
         """Return whether every requirement holds for ``labels``."""
-        return bool(self.requirements) and all(requirement.holds(labels) for requirement in self.requirements)
+        if not self.requirements:
+            return self.everything
+        return all(requirement.holds(labels) for requirement in self.requirements)

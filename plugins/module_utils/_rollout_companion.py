@@ -43,7 +43,7 @@ class Companion(t.Protocol):
         """Return the sentence with which the run must fail now, or None."""
 
     def lagging(self) -> str | None:
-        """Return what must still end after all pools are done ("3 migrations still run"), or None."""
+        """Return what is waited for after all pools are done, in words that follow "waits for", or None."""
 
     def stop(self) -> None:
         """End watching; called once, also when :meth:`follow` failed or never was called."""

@@ -273,6 +273,7 @@ def parse_pool(item: Object) -> Pool:
 def parse_generator(kind: str, item: Object) -> Generator:
     """Return the facts of a KubeletConfig or ContainerRuntimeConfig.
 
+    An empty selector is refused, because it configures no pool, and nevertheless stops the rendering of all.
     Conditions are a history, the newest last: only the last one counts. Releases from 4.23 say ``Accepted``
     with a status; older ones have ``Success`` or ``Failure``, both with the status True.
     """
@@ -282,7 +283,7 @@ def parse_generator(kind: str, item: Object) -> Generator:
     return Generator(
         kind=kind,
         name=meta["name"],
-        selector=Selector.parse((item.get("spec") or {}).get("machineConfigPoolSelector")),
+        selector=Selector.parse((item.get("spec") or {}).get("machineConfigPoolSelector"), empty_matches_all=True),
         ours=(meta.get("labels") or {}).get(MANAGED_BY_LABEL) == FIELD_MANAGER,
         deleting="deletionTimestamp" in meta,
         current=bool(last) and status.get("observedGeneration") == meta.get("generation"),

@@ -68,6 +68,7 @@ class PoolProgress:
     name: str
     estimate: Estimate
     behind_at_start: int
+    name_width: int = 0
     began: float | None = None
     ended: float | None = None
     released: bool = False
@@ -98,10 +99,13 @@ class PoolProgress:
             if node.name in self.nodes:
                 self.nodes[node.name].observe(node, now)
 
-    def line(self, snapshot: Snapshot, pool: Pool, now: float, words: t.Sequence[str] = ()) -> str | None:
+    def line(
+        self, snapshot: Snapshot, pool: Pool, now: float, words: t.Sequence[str] = (), rolling: int = 1
+    ) -> str | None:
         """Return the line to show now, or None when nothing changed and the last one is recent.
 
-        :param words: what companions add to it; other words alone make no new line.
+        :param words: what companions add to it; a new line comes soon when one begins or ends to say something.
+        :param rolling: how many pools show lines now, so that together they do not run away on the screen.
         """
         members = snapshot.members(pool.name)
         behind = outdated(snapshot, pool)
@@ -110,21 +114,21 @@ class PoolProgress:
             sum(node.draining for node in behind),
             sum(node.rebooting for node in behind),
             sum(node.failing for node in behind),
+            len(words),
         )
         since_s = now - self.last_line_at
-        if since_s < (FASTEST_LINE_S if counts != self.last_line else SLOWEST_LINE_S):
+        if since_s < (FASTEST_LINE_S * rolling if counts != self.last_line else SLOWEST_LINE_S):
             return None
         self.last_line, self.last_line_at = counts, now
-        updated, draining, rebooting, failing = counts
+        updated, draining, rebooting, failing, _words = counts
         parts = [f"{updated}/{len(members)} updated", f"{draining} draining", f"{rebooting} rebooting"]
         if failing:
             parts.append(f"{failing} failing")
-        parts += words
         elapsed_s = now - (self.began if self.began is not None else now)
         left_s = seconds_left(len(behind), self.behind_at_start - len(behind), elapsed_s, self.estimate)
         parts.append(f"{describe_seconds(elapsed_s)} so far")
         parts.append(f"about {describe_seconds(left_s)} left" if behind else "waiting for the pool to say so")
-        return f"pool {self.name}: {', '.join(parts)}"
+        return "; ".join([f"pool {self.name}: {' ' * (self.name_width - len(self.name))}{', '.join(parts)}", *words])
 
 
 @dataclass

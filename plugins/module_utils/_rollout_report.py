@@ -10,7 +10,8 @@ import typing as t
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import Estimate
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Snapshot
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress import PoolProgress
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Outcome, Request, describe_plan
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import Request
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Outcome, describe_plan
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import Phase, Verdict, outdated
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
 

@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeError
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_cluster import ClusterView
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_companion import Companion, first_said
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import (
-    DEFAULT_DRAIN_S,
-    DEFAULT_REBOOT_S,
     Estimate,
     describe_seconds,
-    estimate,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Pool, Snapshot
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_planned import planned_snapshot
@@ -28,13 +24,12 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress
     PoolProgress,
     ShareSeen,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import Request
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import (
-    Limits,
     Phase,
     Step,
     Verdict,
     describe_waiting,
-    judge,
     next_step,
     outdated,
 )
@@ -50,42 +45,6 @@ _COALESCE_S = 0.1
 
 Say = t.Callable[[str], None]
 Answer = t.TypeVar("Answer")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to roll, and within which limits; no ``pools``: every pool that carries something of ours."""
-
-    pools: t.Sequence[str] = ()
-    expect: t.Mapping[str, t.AbstractSet[str]] = field(default_factory=dict)
-    planned: t.Mapping[str, t.Any] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
-    timeout_s: float = 43200.0
-    stall_s: float = 3600.0
-    drain_s: float = DEFAULT_DRAIN_S
-    reboot_s: float = DEFAULT_REBOOT_S
-
-    def chosen(self, snapshot: Snapshot) -> list[Pool]:
-        """Return the pools in the order in which they are to roll.
-
-        :raises TuningError: when a pool is named that does not exist.
-        """
-        missing = sorted((set(self.pools) | set(self.expect)) - set(snapshot.pools))
-        if missing:
-            raise TuningError(f"There is no MachineConfigPool {', '.join(missing)}.")
-        if self.pools:
-            return [snapshot.pools[name] for name in self.pools]
-        pools = [pool for _name, pool in sorted(snapshot.pools.items())]
-        return [pool for pool in pools if pool.name in self.expect or _touched(snapshot, pool)]
-
-    def judged(self, snapshot: Snapshot, pools: t.Iterable[Pool]) -> list[Verdict]:
-        """Return where each pool stands."""
-        return [judge(snapshot, pool, self.expect.get(pool.name, frozenset())) for pool in pools]
-
-    def estimated(self, snapshot: Snapshot, pool: Pool) -> Estimate:
-        """Return how long the pool's outdated nodes will take."""
-        at_once = pool.at_once(len(snapshot.members(pool.name)))
-        return estimate(len(outdated(snapshot, pool)), at_once, drain_s=self.drain_s, reboot_s=self.reboot_s)
 
 
 @dataclass
@@ -174,13 +133,15 @@ class Rollout:
 
     def _begin(self, snapshot: Snapshot) -> None:
         """Note how the pools are before, and tell what will happen to each."""
-        for verdict in self._request.judged(snapshot, self._request.chosen(snapshot)):
+        chosen = self._request.chosen(snapshot)
+        for verdict in self._request.judged(snapshot, chosen):
             pool = verdict.pool
             self._names.append(pool.name)
             self._pools[pool.name] = PoolProgress(
                 name=pool.name,
                 estimate=self._request.estimated(snapshot, pool),
                 behind_at_start=len(outdated(snapshot, pool)),
+                name_width=max(len(one.name) for one in chosen),
             )
             self._say(f"pool {pool.name}: {describe_plan(verdict, self._pools[pool.name].estimate)}")
 
@@ -194,17 +155,19 @@ class Rollout:
         self._share.observe(snapshot)
         for companion in self._companions:
             companion.observe(snapshot, self._names, now)
+        rolling = sum(verdict.phase is Phase.ROLLING for verdict in verdicts)
         for verdict in verdicts:
-            self._observe(snapshot, verdict, now)
+            self._observe(snapshot, verdict, now, rolling)
         settling = [verdict for verdict in verdicts if verdict.fault and not self._fault_stays(verdict, now)]
         if settling:
             return snapshot, verdicts, Step(wait=f"pool {settling[0].pool.name}: {settling[0].fault}")
         step = next_step(snapshot, verdicts, self._request.limits)
         if step == Step():
-            step = Step(wait=first_said(companion.lagging() for companion in self._companions))
+            lagging = first_said(companion.lagging() for companion in self._companions)
+            step = Step(wait=lagging and f"waits for {lagging}")
         return snapshot, verdicts, step
 
-    def _observe(self, snapshot: Snapshot, verdict: Verdict, now: float) -> None:
+    def _observe(self, snapshot: Snapshot, verdict: Verdict, now: float, rolling: int) -> None:
         progress = self._pools[verdict.pool.name]
         if verdict.phase is Phase.ROLLING and progress.began is None:
             # The first judgement of a pool that waited: from here on its own numbers count.
@@ -215,7 +178,7 @@ class Rollout:
         if verdict.phase is Phase.ROLLING:
             progress.ended = None
             words = [companion.words(verdict.pool.name) for companion in self._companions]
-            line = progress.line(snapshot, verdict.pool, now, [said for said in words if said])
+            line = progress.line(snapshot, verdict.pool, now, [said for said in words if said], rolling)
             if line is not None:
                 self._say(line)
         elif verdict.phase is Phase.UPDATED and progress.began is not None and progress.ended is None:
@@ -300,15 +263,6 @@ def describe_plan(verdict: Verdict, forecast: Estimate) -> str:
     if verdict.phase is Phase.RENDERING:
         return f"{forecast}, {verdict.why}" if forecast.nodes else verdict.why
     return f"{forecast}, {'rolling already' if verdict.phase is Phase.ROLLING else verdict.why}"
-
-
-def _touched(snapshot: Snapshot, pool: Pool) -> bool:
-    """Return whether the pool carries anything of ours: our pause, our label, a configuration of ours."""
-    return (
-        pool.ours
-        or any(generator.ours for generator in snapshot.generators_of(pool))
-        or any(source.ours for source in snapshot.sources_of(pool).values())
-    )
 
 
 def _person_paused(verdicts: t.Sequence[Verdict]) -> str | None:

@@ -147,9 +147,19 @@ def _fault(snapshot: Snapshot, pool: Pool) -> str | None:
     if rendering is not None:
         return f"RenderDegraded: {rendering.strip().rstrip('.') or 'no message'}"
     nodes = pool.condition("NodeDegraded")
-    if nodes is not None:
+    if nodes is not None and _stuck(snapshot, pool):
         return f"NodeDegraded: {nodes.strip().rstrip('.') or 'no message'}"
     return None
+
+
+def _stuck(snapshot: Snapshot, pool: Pool) -> bool:
+    """Return whether a node fails for good: the condition outlasts its nodes, and some of them are helped by waiting.
+
+    A node that fails at a configuration which the pool has left gets the new one as soon as the pool is released.
+    One that fails at what it already runs, such as with a full disk, does not.
+    """
+    failing = [node for node in snapshot.members(pool.name) if node.failing]
+    return any(node.desired in (node.current, pool.target) for node in failing)
 
 
 def _lacking(snapshot: Snapshot, pool: Pool) -> str | None:

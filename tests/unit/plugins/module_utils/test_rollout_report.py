@@ -11,7 +11,8 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Snapshot
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress import NodeTimes, PoolProgress
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_report import preview, result
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Outcome, Request
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import Request
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Outcome
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import judge
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.rollout_cluster import (
     NEW,

@@ -129,11 +129,38 @@ def test_a_refused_kubelet_config_is_the_fault_although_the_pool_says_updated() 
     assert "KubeletConfig theirs (Error: cgroupDriver is not allowed)" in step.fail
 
 
-@pytest.mark.parametrize("kind", ["RenderDegraded", "NodeDegraded"])
-def test_the_operators_own_message_is_the_fault(kind: str) -> None:
-    cluster = snapshot(OLD_NODES, [pool(conditions={kind: ("True", "Node a is reporting: disk full")})])
+def test_a_refused_kubelet_config_with_an_empty_selector_stops_every_pool() -> None:
+    failure = {"type": "Failure", "status": "False", "message": "Error: could not find any MachineConfigPool set"}
+    theirs = kubelet_config("theirs", condition=failure)
+    for selector, stops in (({}, True), (None, False)):
+        theirs["spec"]["machineConfigPoolSelector"] = selector
+        verdict = verdict_of(snapshot(UPDATED_NODES, [pool()], [kubelet_config(), theirs]))
+        assert ("refused KubeletConfig theirs" in (verdict.fault or "")) is stops
+
+
+DEGRADED = {"NodeDegraded": ("True", 'Node a is reporting: "disk full".')}
+NODE_FAULTS = {
+    "failing at the target": ({"desired": NEW, "state": "Degraded"}, True),
+    "cannot reconcile the target": ({"desired": NEW, "state": "Unreconcilable"}, True),
+    "failing at what it runs": ({"state": "Degraded"}, True),
+    "failing at a configuration that the pool has left": ({"desired": "rendered-bad", "state": "Degraded"}, False),
+    "well again, the condition lags": ({"desired": NEW, "state": "Working"}, False),
+}
+
+
+@pytest.mark.parametrize(("change", "fault"), NODE_FAULTS.values(), ids=NODE_FAULTS.keys())
+def test_a_degraded_node_is_a_fault_unless_a_release_helps_it(change: dict[str, t.Any], fault: bool) -> None:
+    for held in (False, True):
+        cluster = snapshot([node("a", **change), node("b")], [pool(paused=held, marked=held, conditions=DEGRADED)])
+        step = next_step(cluster, [verdict_of(cluster)], Limits(max_disrupted_share=1.0))
+        assert step.fail == ('Pool zone-0: NodeDegraded: Node a is reporting: "disk full".' if fault else None)
+        assert (step.release is not None) is (held and not fault)
+
+
+def test_the_operators_own_message_is_the_fault() -> None:
+    cluster = snapshot(OLD_NODES, [pool(conditions={"RenderDegraded": ("True", "Failed to render: bad mode.")})])
     step = next_step(cluster, [verdict_of(cluster)], Limits())
-    assert step.fail == f"Pool zone-0: {kind}: Node a is reporting: disk full."
+    assert step.fail == "Pool zone-0: RenderDegraded: Failed to render: bad mode."
 
 
 def test_an_expected_source_is_waited_for_before_it_exists() -> None:
