@@ -18,7 +18,13 @@ description:
     reported, never lifted and not waited for.
   - Before a pool is released, the workers of the whole cluster that are unready, cordoned or in the middle of
     an update are counted; those and the pool's C(maxUnavailable) together stay within O(max_disrupted_share).
-  - While it waits, it shows a line for each rolling pool when something changes and at least every 15 seconds.
+  - While it waits, it shows a line for each rolling pool when something changes and at least every 15 seconds. The
+    line names the node whose drain has been blocked for longest, the pod that blocks it, and why. That is a
+    PodDisruptionBudget that allows no disruption, several that cover one pod, a virtual machine that cannot migrate or
+    whose migration fails, or a deleted pod that does not end. A virtual machine that waits for its migration blocks nobody.
+  - It fails early, with the operator's own message, when a configuration cannot be rendered, a KubeletConfig is
+    refused, or a node is degraded. It does not take for a fault that a node fails at a configuration which the pool
+    has left already, because the release of the new one helps that node.
   - All that a run must remember is in the cluster, so a run that was killed is finished by running it again.
     A restart of the API server is waited for.
   - An action plugin, which runs on the controller with the controller's Python.
@@ -66,10 +72,24 @@ options:
     default: 43200
   stall_s:
     description:
-      - Give up when nothing moved for so many seconds.
-      - The controller itself reports a drain as failed after one hour.
+      - Give up when nothing moved for so many seconds. Each node, and each pod that leaves a draining node, is movement.
     type: raw
     default: 3600
+  drain_limit_s:
+    description:
+      - Fail when one drain has been blocked for so many seconds, with the node, the pod, the obstacle and what to do.
+      - The clock begins when this run sees the obstacle, and again whenever the same obstacle lets another pod go.
+      - The machine-config-controller retries for ever. After an hour it writes an event and a metric, and the daemon
+        reports the node as degraded.
+      - Failing ends nothing on the cluster. The controller goes on as soon as the obstacle is away.
+    type: raw
+    default: 1800.0
+  reboot_limit_s:
+    description:
+      - Fail when a drained node has not come back for so many seconds, with its name.
+      - Must be above O(reboot_s). The default is six times its default, for servers that check their memory at length.
+    type: raw
+    default: 1800.0
   drain_s:
     description: Seconds that draining a node takes, for the estimate. By default the grace period of a pod.
     type: raw
@@ -113,6 +133,12 @@ EXAMPLES = r"""
       zone-1: [99-zone-1-generated-kubelet]
     one_at_a_time: false
     max_disrupted_share: 0.2
+
+- name: Roll during the night, and give up early what nobody is there to repair
+  virtscale.tuning.rollout:
+    drain_limit_s: 600
+    reboot_s: 420
+    reboot_limit_s: 1200
 """
 
 RETURN = r"""
@@ -143,6 +169,19 @@ workers:
   description: How many workers the cluster has.
   returned: always
   type: int
+blocked:
+  description:
+    - What kept which drain from ending, longest where it was seen more than once, and for how many seconds it was seen.
+    - C(pod) is null where the machine-config-controller had not begun the drain.
+  returned: after a run
+  type: list
+  elements: dict
+  sample:
+    - node: worker017
+      pool: zone-0
+      pod: shop/db-0
+      why: "PodDisruptionBudget shop/db allows 0 disruptions: it needs 1 healthy and has 1"
+      seconds: 95.0
 max_disrupted_seen:
   description: The most workers that were out of service at once, in all pools and for any reason.
   returned: after a run
