@@ -48,7 +48,7 @@ class Recipe:
     files: tuple[tuple[str, str, str], ...] = ()
     """(module, glob in it, directory to copy to)."""
     printed: tuple[tuple[str, str], ...] = ()
-    """(program, file that takes what it prints): such a program is run once and not kept."""
+    """(program, file that takes what it prints when it is run without arguments)."""
 
 
 _KUBERNETES_VERSION = "k8s.io/component-base/version"
@@ -76,8 +76,15 @@ RECIPES: dict[str, Recipe] = {
             ("sigs.k8s.io/kwok", "kustomize/stage/pod/fast/pod-*.yaml", "stages"),
         ),
     ),
-    "virtualization-crds": Recipe(
-        "kubevirt.io/kubevirt", programs=(".",), printed=(("virtualization-crds", "crds.yaml"),)
+    "kubevirt": Recipe(
+        "kubevirt.io/kubevirt",
+        programs=(
+            "./cmd/kubevirt-manifests",
+            "kubevirt.io/kubevirt/cmd/virt-api",
+            "kubevirt.io/kubevirt/cmd/virt-controller",
+        ),
+        ldflags="-X kubevirt.io/client-go/version.gitVersion={version}",
+        printed=(("kubevirt-manifests", "crds.yaml"),),
     ),
     "hyperconverged-crds": Recipe(
         "github.com/kubevirt/hyperconverged-cluster-operator",
@@ -110,6 +117,7 @@ RECIPES: dict[str, Recipe] = {
                     "80_machine-config_01_kubeletconfigs",
                     "80_machine-config_01_machineconfigpools-Default",
                     "80_machine-config_01_machineconfigs",
+                    "80_machine-config_01_machineconfigurations",
                 )
             ),
             (
@@ -136,15 +144,13 @@ def version(component: str) -> str:
 def target(component: str, bin_dir: Path) -> Path:
     """The directory of this component's version and recipe."""
     digest = hashlib.sha256(repr(RECIPES[component]).encode())
-    for source in sorted((HERE / component).iterdir()):
+    for source in sorted(path for path in (HERE / component).rglob("*") if path.is_file()):
         digest.update(source.read_bytes())
     return bin_dir / f"{component}-{version(component)}-{digest.hexdigest()[:8]}"
 
 
 def program_name(component: str, package: str) -> str:
     """How a built package's file is called."""
-    if package == ".":
-        return component
     return package.rsplit("/", 1)[-1] if "/cmd/" in package else component
 
 
@@ -229,7 +235,7 @@ def say(line: str) -> None:
 
 
 def compile_programs(component: str, cache: Path, into: Path) -> None:
-    """Build the programs of a component, and run those that only print."""
+    """Build the programs of a component, and keep what some of them print."""
     recipe = RECIPES[component]
     ldflags = "-s -w " + recipe.ldflags.format(version=version(component))
     for package in recipe.programs:
@@ -238,7 +244,6 @@ def compile_programs(component: str, cache: Path, into: Path) -> None:
     for program, file_name in recipe.printed:
         with (into / file_name).open("wb") as output_file:
             subprocess.run([into / program], stdout=output_file, check=True)
-        (into / program).unlink()
 
 
 def copy_files(component: str, cache: Path, into: Path) -> None:

@@ -19,32 +19,60 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client impo
     Resource,
 )
 
+Handle = t.Callable[[Object], None]
+
 RESYNC_SECONDS = 60
 RETRY_SECONDS = 1.0
 
 log = logging.getLogger("standin")
 
 
-def follow(client: KubeClient, resource: Resource, handle: t.Callable[[Object], None]) -> t.NoReturn:
-    """Call ``handle`` with each object that exists or changes; all are seen again every minute at least."""
+def follow(
+    client: KubeClient,
+    resource: Resource,
+    handle: Handle,
+    *,
+    gone: Handle | None = None,
+    label_selector: str | None = None,
+    resync_s: int = RESYNC_SECONDS,
+) -> t.NoReturn:
+    """Call ``handle`` with each object that exists or changes; all are seen again every ``resync_s`` at least.
+
+    ``gone`` is called with each object that is deleted; of one that went unseen it gets the metadata only.
+    """
+    known: dict[tuple[str, str], Object] = {}
     while True:
         try:
-            listing = client.list(resource)
+            listing = client.list(resource, label_selector=label_selector)
+            listed = {_name(item): item["metadata"] for item in listing.items}
+            for name in known.keys() - listed.keys():
+                attempt(gone, {"metadata": known[name]})
+            known = listed if gone else {}
             for item in listing.items:
                 attempt(handle, item)
             version = listing.resource_version
-            for kind, item in client.watch(resource, version, timeout_s=RESYNC_SECONDS):
+            for kind, item in client.watch(resource, version, timeout_s=resync_s, label_selector=label_selector):
                 if kind in ("ADDED", "MODIFIED"):
+                    if gone:
+                        known[_name(item)] = item["metadata"]
                     attempt(handle, item)
+                elif kind == "DELETED":
+                    known.pop(_name(item), None)
+                    attempt(gone, item)
         except KubeError as error:
             log.warning("%s", error)
             time.sleep(RETRY_SECONDS)
 
 
-def attempt(handle: t.Callable[[Object], None], item: Object) -> None:
+def _name(item: Object) -> tuple[str, str]:
+    return item["metadata"].get("namespace", ""), item["metadata"]["name"]
+
+
+def attempt(handle: Handle | None, item: Object) -> None:
     """Handle one object; what fails is logged and tried again at the object's next change or resync."""
     try:
-        handle(item)
+        if handle is not None:
+            handle(item)
     except KubeError as error:
         log.warning("%s: %s", item["metadata"]["name"], error)
 

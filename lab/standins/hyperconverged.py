@@ -36,8 +36,13 @@ def kubevirt_spec(hyperconverged: Object) -> Object:
 
     :raises BadPatch: the jsonpatch annotation cannot be applied.
     """
-    migrations = hyperconverged["spec"].get("liveMigrationConfig", {})
-    kubevirt = {"spec": {"configuration": {"migrations": dict(migrations)}, "customizeComponents": {}}}
+    asked = hyperconverged["spec"]
+    configuration = {
+        # The operator's default where there is more than one worker.
+        "evictionStrategy": asked.get("evictionStrategy", "LiveMigrate"),
+        "migrations": dict(asked.get("liveMigrationConfig", {})),
+    }
+    kubevirt = {"spec": {"configuration": configuration, "customizeComponents": {}}}
     patch = (hyperconverged["metadata"].get("annotations") or {}).get(JSONPATCH_ANNOTATION)
     if patch:
         kubevirt = apply_json_patch(kubevirt, patch)
@@ -92,10 +97,11 @@ def conditions(problem: str | None, tainted: bool, generation: int, present: lis
 class Operators:
     """Both operators, for one HyperConverged object."""
 
-    def __init__(self, client: KubeClient, namespace: str, virt_api_replicas: int) -> None:
+    def __init__(self, client: KubeClient, namespace: str, virt_api_replicas: int, kubevirt_version: str) -> None:
         self._client = client
         self._namespace = namespace
         self._virt_api_replicas = virt_api_replicas
+        self._kubevirt_version = kubevirt_version
 
     def handle(self, hyperconverged: Object) -> None:
         """Bring the KubeVirt object and virt-api to what the HyperConverged object says, and report."""
@@ -117,7 +123,14 @@ class Operators:
         if patch:
             kubevirt = self._merge(KUBEVIRTS, KUBEVIRT_NAME, {"spec": patch})
         generation = kubevirt["metadata"]["generation"]
-        status = {"phase": "Deployed", "observedGeneration": generation, "defaultArchitecture": "amd64"}
+        # KubeVirt's programs take up nothing of the configuration before the phase is Deployed.
+        status = {
+            "phase": "Deployed",
+            "observedGeneration": generation,
+            "observedKubeVirtVersion": self._kubevirt_version,
+            "targetKubeVirtVersion": self._kubevirt_version,
+            "defaultArchitecture": "amd64",
+        }
         patch = merge_patch_between(kubevirt.get("status") or {}, (kubevirt.get("status") or {}) | status)
         if patch:
             self._merge(KUBEVIRTS, f"{KUBEVIRT_NAME}/status", {"status": patch})
@@ -155,10 +168,11 @@ def main() -> None:
     parser.add_argument("--kubeconfig", required=True)
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--virt-api-replicas", required=True, type=int, help="before a patch says otherwise")
+    parser.add_argument("--kubevirt-version", required=True)
     arguments = parser.parse_args()
     set_up_logging()
     client = KubeClient.connect({"kubeconfig": arguments.kubeconfig})
-    operators = Operators(client, arguments.namespace, arguments.virt_api_replicas)
+    operators = Operators(client, arguments.namespace, arguments.virt_api_replicas, arguments.kubevirt_version)
     follow(client, HYPERCONVERGEDS, operators.handle)
 
 

@@ -4,8 +4,9 @@
 
 It answers the real machine-config-controller in the node's annotations as the daemon does: asks for a drain,
 "reboots" (the node is not Ready for a while), boots with the new configuration, asks for an uncordon, reports
-Done. Of a MachineConfig it applies what the lab shows: kubelet.conf, which it writes to the node's simulated
-disk for the kubelet's stand-in, and the number of pods that follows from it.
+Done. Where the node disruption policies say so, the reboot or the drain falls away. Of a MachineConfig it
+applies what the lab shows: kubelet.conf, which it writes to the node's simulated disk for the kubelet's
+stand-in, and the number of pods that follows from it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,17 @@ from pathlib import Path
 
 from ansible_collections.virtscale.tuning.lab.standins.follow import follow, set_up_logging
 from ansible_collections.virtscale.tuning.lab.standins.ignition import BadConfig, kubelet_conf, max_pods
+from ansible_collections.virtscale.tuning.lab.standins.kubelet_pods import KubeletPods
+from ansible_collections.virtscale.tuning.lab.standins.node_disruption import (
+    MACHINE_CONFIGURATIONS,
+    Disruption,
+    disruption,
+    publish,
+    published,
+)
 from ansible_collections.virtscale.tuning.lab.standins.node_protocol import (
+    CURRENT,
+    NEVER_COMES_BACK,
     REASON,
     REBOOTING,
     Annotate,
@@ -30,6 +41,7 @@ from ansible_collections.virtscale.tuning.lab.standins.node_protocol import (
     Step,
     next_step,
 )
+from ansible_collections.virtscale.tuning.lab.standins.times import Times
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
     MACHINE_CONFIG_POOLS,
     MACHINE_CONFIGS,
@@ -48,10 +60,10 @@ log = logging.getLogger("standin")
 class Daemons:
     """The daemons of all nodes."""
 
-    def __init__(self, client: KubeClient, nodes_dir: Path, reboot_seconds: float) -> None:
+    def __init__(self, client: KubeClient, nodes_dir: Path, times: Times) -> None:
         self._client = client
         self._nodes_dir = nodes_dir
-        self._reboot_seconds = reboot_seconds
+        self._times = times
         self._rebooting: set[str] = set()
         self._configs: dict[str, Object] = {}
 
@@ -62,7 +74,7 @@ class Daemons:
             return
         annotations = node["metadata"].get("annotations") or {}
         step = next_step(annotations)
-        if step is None:
+        if step is None or (REBOOTING in annotations and NEVER_COMES_BACK in annotations):
             return
         try:
             self._take(node, step)
@@ -76,11 +88,17 @@ class Daemons:
         if isinstance(step, FirstBoot):
             self._first_boot(name)
         elif isinstance(step, Boot):
-            self._reboot(node, step)
+            annotations = node["metadata"]["annotations"]
+            if REBOOTING in annotations or self._disruption(annotations[CURRENT], step.config) is Disruption.REBOOT:
+                self._reboot(node, step)
+            else:
+                self._boot_with(name, step.config)
+                self._annotate(name, step.annotations)
+                log.info("%s takes up %s without a reboot", name, step.config)
         elif isinstance(step, Reboot):
             kubelet_conf(self._config(step.to))  # a configuration that cannot be read is found before the drain
-            same = self._config(step.current)["spec"] == self._config(step.to)["spec"]
-            self._annotate(name, Done(step.to).annotations if same else step.annotations)
+            nothing = self._disruption(step.current, step.to) is Disruption.NONE
+            self._annotate(name, Done(step.to).annotations if nothing else step.annotations)
         else:
             self._annotate(name, step.annotations)
         if isinstance(step, Done):
@@ -122,13 +140,18 @@ class Daemons:
             self._rebooting.discard(name)
             raise
         log.info("%s reboots into %s", name, step.config)
-        timer = threading.Timer(self._reboot_seconds, self._come_up, (name, step))
+        timer = threading.Timer(self._times.reboot_s(), self._come_up, (name, step))
         timer.daemon = True
         timer.start()
 
     def _come_up(self, name: str, step: Boot) -> None:
         while True:
             try:
+                node = self._client.get(NODES, name) or {"metadata": {}}
+                if NEVER_COMES_BACK in (node["metadata"].get("annotations") or {}):
+                    log.info("%s does not come back", name)
+                    self._rebooting.discard(name)
+                    return
                 self._boot_with(name, step.config)
                 self._annotate(name, step.annotations)
                 self._rebooting.discard(name)
@@ -147,6 +170,9 @@ class Daemons:
         new.rename(directory / "kubelet.conf")
         pods = str(max_pods(text))
         self._patch_status(name, {"capacity": {"pods": pods}, "allocatable": {"pods": pods}})
+
+    def _disruption(self, current: str, to: str) -> Disruption:
+        return disruption(self._config(current)["spec"], self._config(to)["spec"], published(self._client))
 
     def _config(self, name: str) -> Object:
         """A rendered MachineConfig; they never change, so each is read once."""
@@ -168,13 +194,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Stand-in for the machine-config-daemon of every node.")
     parser.add_argument("--kubeconfig", required=True)
     parser.add_argument("--nodes-dir", required=True, type=Path)
-    parser.add_argument("--reboot-seconds", type=float, default=1.0)
+    parser.add_argument("--times", required=True, type=Path)
     arguments = parser.parse_args()
     set_up_logging()
     client = KubeClient.connect({"kubeconfig": arguments.kubeconfig})
-    daemons = Daemons(client, arguments.nodes_dir, arguments.reboot_seconds)
+    daemons = Daemons(client, arguments.nodes_dir, Times(arguments.times))
+    kubelets = KubeletPods(client)
+
+    def handle(node: Object) -> None:
+        kubelets.node_seen(node)
+        daemons.handle(node)
+
+    def follow_policies() -> None:
+        follow(client, MACHINE_CONFIGURATIONS, lambda one: publish(client, one))
+
+    threading.Thread(target=follow_policies, daemon=True).start()
     daemons.wait_for_pool()
-    follow(client, NODES, daemons.handle)
+    follow(client, NODES, handle)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ DESIRED_DRAIN = f"{_PREFIX}desiredDrain"
 APPLIED_DRAIN = f"{_PREFIX}lastAppliedDrain"
 # The lab's own: kwok leaves such a node alone, and a killed stand-in finds its reboots again.
 REBOOTING = "lab.virtscale/rebooting"
+# For tests: such a node stays down when it reboots, until the annotation is taken away.
+NEVER_COMES_BACK = "lab.virtscale/never-comes-back"
 
 Annotations = t.Dict[str, t.Optional[str]]
 

@@ -1,0 +1,52 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection's client with the writes that only the lab needs: it creates, replaces and deletes whole objects."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient, Object, Resource
+
+PODS = Resource("v1", "pods")
+NAMESPACES = Resource("v1", "namespaces")
+DEPLOYMENTS = Resource("apps/v1", "deployments")
+VIRTUAL_MACHINES = Resource("kubevirt.io/v1", "virtualmachines")
+VMIS = Resource("kubevirt.io/v1", "virtualmachineinstances")
+VMI_MIGRATIONS = Resource("kubevirt.io/v1", "virtualmachineinstancemigrations")
+
+_JSON = "application/json"
+
+
+class LabClient(KubeClient):
+    """Objects name their kind, namespace and name themselves."""
+
+    @classmethod
+    def connect(cls, auth: t.Mapping[str, t.Any], max_connections: int = 10) -> LabClient:
+        return t.cast(LabClient, super().connect(auth, max_connections))
+
+    def create(self, resource: Resource, body: Object) -> Object:
+        """Create an object and return it.
+
+        :raises KubeError: with status 409 when it exists.
+        """
+        namespace = body["metadata"].get("namespace")
+        answer: Object = self._json("POST", resource.path(namespace=namespace), None, body, _JSON)
+        return answer
+
+    def replace(self, resource: Resource, body: Object) -> Object:
+        """Write a whole object as it was read and changed, and return it.
+
+        :raises KubeError: with status 409 when somebody wrote in between.
+        """
+        metadata = body["metadata"]
+        path = resource.path(metadata["name"], metadata.get("namespace"))
+        answer: Object = self._json("PUT", path, None, body, _JSON)
+        return answer
+
+    def delete(
+        self, resource: Resource, name: str, namespace: str | None = None, options: t.Mapping[str, t.Any] | None = None
+    ) -> None:
+        """Delete an object, with the fields of DeleteOptions."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", **(options or {})}
+        self._json("DELETE", resource.path(name, namespace), None, body, _JSON)
