@@ -17,14 +17,17 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged_s
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
     KUBELET_CONFIGS,
     MACHINE_CONFIG_POOLS,
+    MACHINE_CONFIGS,
     NODES,
     KubeClient,
     KubeError,
     Object,
     Resource,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration_policy import serves_policies
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration_trigger import run_of, trigger_name
 from ansible_collections.virtscale.tuning.plugins.module_utils._node_pods import Place, PodTally
-from ansible_collections.virtscale.tuning.plugins.module_utils._objects import value_at
+from ansible_collections.virtscale.tuning.plugins.module_utils._objects import annotations_of, value_at
 from ansible_collections.virtscale.tuning.plugins.module_utils._quantities import Requests
 from ansible_collections.virtscale.tuning.plugins.module_utils._virtual_machines import (
     add_owner,
@@ -34,6 +37,8 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._virtual_machines
 )
 
 _NETWORKS = Resource("config.openshift.io/v1", "networks")
+_POLICIES = Resource("operator.openshift.io/v1", "machineconfigurations")
+_POLICY_CRD = "machineconfigurations.operator.openshift.io"
 _CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions")
 _KUBEVIRTS = Resource("kubevirt.io/v1", "kubevirts")
 _DEPLOYMENTS = Resource("apps/v1", "deployments")
@@ -45,6 +50,7 @@ _MIGRATIONS = Resource("kubevirt.io/v1", "virtualmachineinstancemigrations")
 _HCO_CRD = "hyperconvergeds.hco.kubevirt.io"
 # What the plans and the machine-config-controller's protocol read of a node's annotations.
 _NODE_ANNOTATIONS = ("machineconfiguration.openshift.io/", "tuning.virtscale/")
+_CURRENT_CONFIG = "machineconfiguration.openshift.io/currentConfig"
 _NODE_STATUS = ("capacity", "allocatable", "conditions")
 
 
@@ -55,9 +61,9 @@ class ClusterReader:
         self._client = client
 
     def read(self, subsets: t.Collection[str]) -> Object:
-        """Return the facts of ``subsets``: machines, network, hyperconverged, virtual_machines, kubelets."""
+        """Return the facts of ``subsets``: machines, network, hyperconverged, virtual_machines, triggers, kubelets."""
         facts: Object = {}
-        if "machines" in subsets or "kubelets" in subsets:
+        if {"machines", "kubelets", "triggers"} & set(subsets):
             facts.update(self._machines())
         if "network" in subsets:
             facts["network"] = self._client.get(_NETWORKS, "cluster")
@@ -66,6 +72,8 @@ class ClusterReader:
         if "virtual_machines" in subsets:
             facts.setdefault("kubevirt", self._kubevirt())
             facts.update(self._virtual_machines(facts["kubevirt"]))
+        if "triggers" in subsets:
+            facts.update(self._triggers(facts))
         if "kubelets" in subsets:
             facts["kubelets"] = self._kubelets([node["metadata"]["name"] for node in facts["nodes"]])
         return facts
@@ -153,6 +161,25 @@ class ClusterReader:
         except KubeError as error:
             if error.status != 404:
                 raise
+
+    def _triggers(self, facts: Object) -> Object:
+        """Return the triggers of migrations: written, rendered into what nodes run, and what they do to a node."""
+        pools = [pool["metadata"]["name"] for pool in facts["pools"]]
+        found = zip(pools, self._client.for_each(lambda pool: self._machine_config(trigger_name(pool)), pools))
+        configs = sorted({annotations_of(node).get(_CURRENT_CONFIG, "") for node in facts["nodes"]} - {""})
+        runs = zip(configs, self._client.for_each(lambda name: run_of(self._machine_config(name)), configs))
+        crd = self._client.get(_CRDS, _POLICY_CRD)
+        return {
+            "triggers": {pool: item for pool, item in found if item},
+            "rendered_triggers": dict(runs),
+            "disruption_policy": {
+                "served": serves_policies(crd or {}),
+                "object": self._client.get(_POLICIES, "cluster"),
+            },
+        }
+
+    def _machine_config(self, name: str) -> Object | None:
+        return self._client.get(MACHINE_CONFIGS, name)
 
     def _kubelets(self, nodes: t.Sequence[str]) -> Object:
         """Return the effective configuration of each kubelet, or what kept it from answering."""

@@ -86,6 +86,11 @@ def fate(machine: t.Mapping[str, t.Any]) -> Fate:
     return Fate.RESTARTS if machine["restart_allowed"] else Fate.STOPS
 
 
+def all_started(facts: t.Mapping[str, t.Any]) -> bool:
+    """Return whether no virtual machine is on its way up."""
+    return all(machine["phase"] in ("Running", *_FINAL) for machine in facts.get("virtual_machines") or [])
+
+
 def operating_system(vmi: Object) -> str:
     """Return the operating system that an instance names, as a short name without its version, or ``unknown``."""
     return _first_os(_told_by_instance(vmi))

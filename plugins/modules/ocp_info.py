@@ -26,10 +26,12 @@ options:
       - V(virtual_machines) are the virtual machines, with what a drain of their node would meet, the migrations that
         are not over, the pods of each node in sums, and the PodDisruptionBudgets that would hold up a drain. Its lists
         are read page by page. It brings the KubeVirt object with it.
+      - V(triggers) are the MachineConfigs by which earlier migrations were started, the configurations of nodes that
+        hold them, and the node disruption policies; it brings V(machines) with it.
       - V(kubelets) asks every kubelet for its effective configuration (C(/configz)); it brings V(machines) with it.
     type: list
     elements: str
-    choices: [machines, network, hyperconverged, virtual_machines, kubelets]
+    choices: [machines, network, hyperconverged, virtual_machines, triggers, kubelets]
     default: [machines, network, hyperconverged]
   max_connections:
     description: How many requests to kubelets run at a time, 1 to 100.
@@ -59,17 +61,17 @@ facts:
       description: Node objects with labels, the machine-config-controller's annotations, capacity and conditions.
       type: list
       elements: dict
-      returned: with V(machines) or V(kubelets)
+      returned: with V(machines), V(triggers) or V(kubelets)
     pools:
       description: MachineConfigPool objects.
       type: list
       elements: dict
-      returned: with V(machines) or V(kubelets)
+      returned: with V(machines), V(triggers) or V(kubelets)
     kubelet_configs:
       description: KubeletConfig objects.
       type: list
       elements: dict
-      returned: with V(machines) or V(kubelets)
+      returned: with V(machines), V(triggers) or V(kubelets)
     network:
       description: The object C(network.config.openshift.io/cluster), or null.
       type: dict
@@ -152,12 +154,27 @@ facts:
           namespace: shop
           selector: {"matchLabels": {"app": "database"}}
           pods: {"worker001": ["database-0"]}
+    triggers:
+      description: By pool, the MachineConfig that triggers its migration, where there is one.
+      type: dict
+      returned: with V(triggers)
+    rendered_triggers:
+      description: By configuration that a node runs, the id of the run whose trigger is in it, or null.
+      type: dict
+      returned: with V(triggers)
+      sample: {"rendered-zone-0-8d1a3c": "20260801T120000Z-migrate", "rendered-worker-f52b10": null}
+    disruption_policy:
+      description: Whether the cluster has node disruption policies (C(served)), and the C(object) that holds them.
+      type: dict
+      returned: with V(triggers)
     kubelets:
       description: By node, the C(config) of its kubelet or the C(error) that came instead.
       type: dict
       returned: with V(kubelets)
 settled:
-  description: Whether KubeVirt and virt-api follow what the HyperConverged object says now.
+  description:
+    - Whether KubeVirt and virt-api follow what the HyperConverged object says now, no virtual machine is on its way up,
+      and the node disruption policy of the trigger is in effect as it is asked for, as far as these were read.
   returned: success
   type: bool
   sample: true
@@ -170,9 +187,11 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._cluster_facts im
 from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged import settled
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_adapter import AUTH_SPEC
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration_policy import DisruptionPolicy
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_int
+from ansible_collections.virtscale.tuning.plugins.module_utils._virtual_machines import all_started
 
-SUBSETS = ["machines", "network", "hyperconverged", "virtual_machines", "kubelets"]
+SUBSETS = ["machines", "network", "hyperconverged", "virtual_machines", "triggers", "kubelets"]
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **AUTH_SPEC,
@@ -184,7 +203,8 @@ SPEC: dict[str, dict[str, t.Any]] = {
 def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     client = KubeClient.connect(params, parse_int("max_connections", params["max_connections"], maximum=100))
     facts = ClusterReader(client).read(params["gather_subset"])
-    return {"changed": False, "facts": facts, "settled": settled(facts)}
+    done = settled(facts) and all_started(facts) and DisruptionPolicy.of(facts).settled
+    return {"changed": False, "facts": facts, "settled": done}
 
 
 def main() -> t.NoReturn:
