@@ -152,10 +152,8 @@ class Feed:
                 self.changes += new["kind"] == MIGRATION
 
     def set_baseline(self, pool_of: t.Callable[[str], str | None]) -> None:
-        """Note which machines run now, and from which pool each has to move; once in a history."""
+        """Note which machines run now, and from which pool each has to move."""
         with self.lock:
-            if self.history.baseline:
-                return
             for key, machine in self.machines.items():
                 facts = {"uid": machine["uid"], "os": machine["os"], "phase": machine["phase"]}
                 facts["pool"] = pool_of(machine["node"] or "")

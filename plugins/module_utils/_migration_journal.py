@@ -50,8 +50,15 @@ class Journal:
             raise
 
     def append(self, entry: Json) -> None:
-        """Write one entry behind the others."""
-        self._file.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        """Write one entry behind the others.
+
+        :raises TuningError: when the disk takes no more.
+        """
+        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        try:
+            self._file.write(line)
+        except OSError as error:
+            raise TuningError(f"The journal {self.path} cannot be written: {error}.") from error
         self._behind = True
 
     def sync(self, *, now: bool = False) -> None:

@@ -14,12 +14,9 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._migration_times 
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Snapshot
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress import NodeTimes
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import outdated
-from ansible_collections.virtscale.tuning.plugins.module_utils._virtual_machines import Fate, fate
 
 # KubeVirt waits 20, 40, 80 and 160 s between the attempts of an evacuation: five minutes in which nothing helped.
 _ATTEMPTS_BORNE = 5
-# A machine may say for a moment that it cannot migrate, such as while it starts.
-_STUCK_S = 60.0
 # An instance that was stopped comes back this soon, if anything starts it again.
 _COMES_BACK_S = 30.0
 
@@ -29,9 +26,7 @@ class MigrationWatch:
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
-        self._draining: frozenset[str] = frozenset()
         self._now = 0.0
-        self._stuck_since: dict[str, float] = {}
         self._gone_since: dict[str, float] = {}
         self._looked = False
 
@@ -45,12 +40,12 @@ class MigrationWatch:
     def observe(self, snapshot: Snapshot, pools: t.Collection[str], now: float) -> None:
         """Note which nodes go where, and keep the steps that they have reached."""
         self._now = now
-        self._draining = frozenset(name for name, node in snapshot.nodes.items() if node.draining)
         with self.feed.lock:
-            to_roll = self._to_roll(snapshot, pools)
-            self.feed.set_baseline(to_roll.get)
+            if not self.feed.history.baseline:
+                self.feed.set_baseline(self._to_roll(snapshot, pools).get)
             self._observe_nodes(snapshot, pools)
-        self._observe_machines(now)
+            gone = sorted(vm.vm for vm in self.feed.history.vms.values() if vm.phase == VM_GONE)
+            self._gone_since = {vm: self._gone_since.get(vm, now) for vm in gone}
         self.feed.sync()
 
     def words(self, pool: str) -> str:
@@ -67,7 +62,7 @@ class MigrationWatch:
         if self.feed.failure:
             return f"The live migrations are no longer seen: {self.feed.failure}"
         with self.feed.lock:
-            return self._failing() or self._stuck()
+            return self._failing()
 
     def lagging(self) -> str | None:
         """Return what has not ended although every node is done."""
@@ -116,17 +111,6 @@ class MigrationWatch:
                     self.feed.learn({**entry, "late": True} if not self._looked and self.feed.took_over else entry)
         self._looked = True
 
-    def _observe_machines(self, now: float) -> None:
-        with self.feed.lock:
-            blocked = {
-                vm
-                for vm, machine in self.feed.machines.items()
-                if machine["node"] in self._draining and fate(machine) is Fate.BLOCKS
-            }
-            gone = {vm.vm for vm in self.feed.history.vms.values() if vm.phase == VM_GONE}
-        self._stuck_since = {vm: self._stuck_since.get(vm, now) for vm in sorted(blocked)}
-        self._gone_since = {vm: self._gone_since.get(vm, now) for vm in sorted(gone)}
-
     def _counts(self, pool: str) -> str:
         history = self.feed.history
         machines = {vm.vm: vm for vm in history.vms.values() if vm.pool == pool}
@@ -156,17 +140,6 @@ class MigrationWatch:
                 return (
                     f"VM {vm} cannot leave node {failures[-1].source or 'unknown'}: {len(failures)} live migrations "
                     f"failed one after the other, the last one with: {reason.rstrip('.')}."
-                )
-        return None
-
-    def _stuck(self) -> str | None:
-        for vm, since in self._stuck_since.items():
-            if self._now - since >= _STUCK_S and vm in self.feed.machines:
-                machine = self.feed.machines[vm]
-                why = str(machine["why_not"]).rstrip(".")
-                return (
-                    f"VM {vm} keeps node {machine['node']} from draining: it may not be stopped "
-                    f"(evictionStrategy {machine['eviction_strategy']}) and cannot migrate: {why}."
                 )
         return None
 

@@ -30,29 +30,23 @@ def rows(stats: Json) -> list[Row]:
 
 def lines(stats: Json) -> list[str]:
     """Return one screen: times by operating system, limits, and how the time was spent."""
-    totals, factor = stats["totals"], stats["time_factor"]
-    told = [_headline(stats)]
+    totals = stats["totals"]
+    told = _headlines(stats)
     if stats["by_os"]:
-        told += ["", f"{'seconds of a migration':<24}" + "".join(f"{title:>8}" for _key, title, _form in _SHOWN)]
-        told[-1] += f"{'in 7 s':>8}   the paper"
+        titles = "".join(f"{title:>8}" for _key, title, _form in _SHOWN)
+        told += ["", f"{'seconds of a migration':<24}{titles}{'in 7 s':>8}   the paper"]
         told += [_os_line(name, entry) for name, entry in stats["by_os"].items()]
-        queued = stats["queued"]
-        if queued["count"]:
-            told.append(
-                f"{'queued before it':<24}{'':>8}{queued['mean_s']:>8.1f}{queued['p50_s']:>8.1f}"
-                f"{queued['p90_s']:>8.1f}{queued['p99_s']:>8.1f}{queued['max_s']:>8.0f}"
-            )
+        if stats["queued"]["count"]:
+            told.append(_os_line("queued before it", {**stats["queued"], "share_within_7_s": None}))
     told.append("")
     for name, limit in stats["limits"].items():
-        where = f" ({limit['node']})" if limit.get("node") else ""
-        passed = ", PASSED" if limit["passed"] else ""
-        told.append(f"{name}: at most {limit['max_seen']}{where} at once, the limit is {limit['effective']}{passed}")
-    told.append(
-        f"machines moved in {describe_seconds(totals['moving_s'])}, and {describe_seconds(totals['waiting_s'])} more "
-        f"passed waiting for nodes (the paper: 118 min and 35 min)"
-    )
-    if factor != 1:
-        told.append(compression(factor))
+        where = f" on {limit['node']}" if limit.get("node") else ""
+        passed = ": PASSED" if limit["passed"] else ""
+        told.append(f"{name}: at most {limit['max_seen']} at once{where}, the limit is {limit['effective']}{passed}")
+    moving, waiting = describe_seconds(totals["moving_s"]), describe_seconds(totals["waiting_s"])
+    told.append(f"{moving} with machines on the move, {waiting} without (the paper: 118 min, and 35 min of waiting)")
+    if stats["time_factor"] != 1:
+        told.append(compression(stats["time_factor"]))
     return told
 
 
@@ -61,25 +55,24 @@ def compression(factor: float) -> str:
     return f"the cluster's own durations are compressed {factor:g} times: 1 s here stands for {factor:g} s"
 
 
-def _headline(stats: Json) -> str:
-    totals = stats["totals"]
-    nodes = len(stats["nodes"])
-    parts = [f"{_many(totals['vms_moved'], 'VM')} moved in {_many(totals['succeeded'], 'live migration')}"]
-    if nodes:
-        parts.append(f"off {_many(nodes, 'node')}")
-    text = f"{' '.join(parts)}, {describe_seconds(totals['seconds'])} from first to last"
-    for number, words in (
-        (totals["failed"], "failed"),
-        (stats["retries"], "retried"),
-        (len(stats["restarted"]), "restarted"),
-        (len(stats["not_running"]), "not running now"),
-    ):
-        if number:
-            text += f", {number:,} {words}"
-    return text
+def _headlines(stats: Json) -> list[str]:
+    totals, nodes = stats["totals"], len(stats["nodes"])
+    off = f" off {_many(nodes, 'node')}" if nodes else ""
+    took = f"{describe_seconds(totals['seconds'])} from first to last"
+    told = [f"{_many(totals['vms_moved'], 'VM')} moved in {_many(totals['succeeded'], 'live migration')}{off}, {took}"]
+    counts = (
+        (totals["failed"], "migration", "failed"),
+        (stats["retries"], "migration", "retried"),
+        (totals["unfinished"] + totals["lost"], "migration", "not seen to end"),
+        (len(stats["restarted"]), "VM", "restarted"),
+        (len(stats["not_running"]), "VM", "not running now"),
+    )
+    exceptions = [f"{_many(number, thing)} {words}" for number, thing, words in counts if number]
+    return [*told, ", ".join(exceptions)] if exceptions else told
 
 
 def _os_line(name: str, entry: Json) -> str:
+    """Return a line of the table; cells of which nothing is known hold a dash."""
     cells = "".join(
         f"{form.format(entry[key]) if entry.get(key) is not None else '-':>8}" for key, _title, form in _SHOWN
     )

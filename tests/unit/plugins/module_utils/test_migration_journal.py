@@ -33,8 +33,6 @@ VALUES = st.recursive(
 ENTRIES = st.lists(
     st.dictionaries(st.text(), VALUES, max_size=4).map(lambda entry: {**entry, "kind": "vm"}), max_size=8
 )
-    st.dictionaries(st.text(), VALUES, max_size=4).map(lambda entry: {**entry, "kind": "vm"}), max_size=8
-)
 
 
 def write(path: Path, entries: list[dict[str, object]]) -> bytes:

@@ -227,21 +227,6 @@ def test_a_failure_without_a_reason_is_looked_up_in_the_events(journal: Path) ->
     run.die()
 
 
-def test_a_machine_that_can_neither_move_nor_stop_is_named(journal: Path) -> None:
-    cluster = Cluster(kubevirt(), instance("vm1", "worker1"), instance("vm2", "worker1", migratable=False))
-    run = Run(cluster, journal)
-    draining = node("worker1", **DRAINING)
-    for seconds in (0, 30):
-        run.observe(draining, seconds=seconds)
-        assert run.watch.obstacle() is None
-    run.observe(draining, seconds=61)
-    assert run.watch.obstacle() == (
-        "VM vms/vm2 keeps node worker1 from draining: it may not be stopped (evictionStrategy LiveMigrate) and "
-        "cannot migrate: a disk."
-    )
-    run.die()
-
-
 def test_an_api_that_refuses_for_good_ends_the_run(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible_collections.virtscale.tuning.plugins.module_utils._kube_follow._RETRY_S", 0.001)
     cluster = Cluster(kubevirt(), *machines())
