@@ -170,7 +170,7 @@ def _budget_rows(facts: Facts, pool: Leaving) -> t.Iterator[Row]:
         held = [f"{name} on {node}" for node, names in budget["pods"].items() if node in draining for name in names]
         if held:
             what = f"PodDisruptionBudget {budget['namespace']}/{budget['name']}"
-            why = f"it allows no disruption now, and the drain would wait for {named(held)}"
+            why = f"it allows no disruption now ({budget['why']}), and the drain would wait for {named(held)}"
             yield _refused(pool, what, why, len(held))
 
 

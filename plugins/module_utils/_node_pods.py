@@ -3,15 +3,20 @@
 # Private to virtscale.tuning: no promise is made to other collections.
 """The pods of each node in sums, and the disruption budgets that would hold up a drain of it.
 
-Pods pass by one by one and are forgotten: a cluster has tens of thousands. What a drain evicts, and what a budget
-keeps it from, follows ``kubectl drain`` and the eviction API of Kubernetes.
+Pods pass by one by one and are forgotten: a cluster has tens of thousands.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._label_selector import Selector
+from ansible_collections.virtscale.tuning.plugins.module_utils._drain_pods import (
+    Budget,
+    Pod,
+    covering,
+    parse_budget,
+    parse_pod,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._objects import annotations_of, labels_of
 from ansible_collections.virtscale.tuning.plugins.module_utils._quantities import Requests, requests_of_pod
 
@@ -20,54 +25,23 @@ Facts = t.Dict[str, t.Any]
 # Namespace, name and node of an instance.
 Place = t.Tuple[str, str, str]
 
-_MIRROR = "kubernetes.io/config.mirror"
 _LAUNCHER = ("kubevirt.io", "virt-launcher")
 _DOMAIN = "kubevirt.io/domain"
 _DEFAULT_GRACE_S = 30
-
-
-class Budget:
-    """A PodDisruptionBudget that allows no disruption now, and the pods that it covers."""
-
-    def __init__(self, item: Object) -> None:
-        self.name: str = item["metadata"]["name"]
-        self.namespace: str = item["metadata"]["namespace"]
-        spec = item.get("spec") or {}
-        self._spec = spec.get("selector")
-        self._selector = Selector.parse(self._spec)
-        self._unready_may_go = spec.get("unhealthyPodEvictionPolicy") == "AlwaysAllow"
-        self._pods: dict[str, list[str]] = {}
-
-    @staticmethod
-    def stops(item: Object) -> bool:
-        """Return whether a PodDisruptionBudget allows no disruption now; those of single VMs are KubeVirt's own."""
-        owners = item["metadata"].get("ownerReferences") or []
-        of_machine = any(owner.get("kind") == "VirtualMachineInstance" for owner in owners)
-        return not of_machine and not (item.get("status") or {}).get("disruptionsAllowed")
-
-    def see(self, pod: Object, node: str) -> None:
-        """Note a pod that a drain would evict, if the budget keeps it."""
-        matches = self._selector.matches(labels_of(pod)) or self._spec == {}
-        status = pod.get("status") or {}
-        # The API evicts pods that have not started without asking any budget.
-        if not matches or pod["metadata"]["namespace"] != self.namespace or status.get("phase") == "Pending":
-            return
-        if self._unready_may_go and not _ready(status):
-            return
-        self._pods.setdefault(node, []).append(pod["metadata"]["name"])
-
-    def as_facts(self) -> Facts | None:
-        """Return what it keeps where, or None when it keeps nothing."""
-        if not self._pods:
-            return None
-        return {"name": self.name, "namespace": self.namespace, "selector": self._spec, "pods": self._pods}
 
 
 class PodTally:
     """Sums over all pods, by node."""
 
     def __init__(self, budgets: t.Iterable[Object]) -> None:
-        self._budgets = [Budget(item) for item in budgets if Budget.stops(item)]
+        self._budgets: dict[str, list[Budget]] = {}
+        self._selectors: dict[str, t.Any] = {}
+        for item in budgets:
+            if not _of_machine(item):
+                budget = parse_budget(item)
+                self._budgets.setdefault(budget.namespace, []).append(budget)
+                self._selectors[str(budget)] = (item.get("spec") or {}).get("selector")
+        self._held: dict[tuple[Budget, str], dict[str, list[str]]] = {}
         self._nodes: dict[str, Facts] = {}
         # What the pod of each virtual machine asks of its node.
         self.launchers: dict[Place, Requests] = {}
@@ -85,12 +59,13 @@ class PodTally:
             machine = annotations_of(pod).get(_DOMAIN, "")
             self.launchers[pod["metadata"]["namespace"], machine, node] = asked
             _add(sums, "moving_", 1, asked)
-        elif not _stays(pod):
+            return
+        drained = parse_pod(pod)
+        if drained is not None:
             _add(sums, "moving_", 1, asked)
             sums["count"] += 1
             sums["grace_s"] = max(sums["grace_s"], float(spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE_S)))
-            for budget in self._budgets:
-                budget.see(pod, node)
+            self._see_budgets(drained, node)
 
     def nodes(self) -> dict[str, Facts]:
         """Return the sums of each node that has a pod."""
@@ -100,8 +75,26 @@ class PodTally:
         return dict(sorted(self._nodes.items()))
 
     def budgets(self) -> list[Facts]:
-        """Return the budgets that would hold up a drain."""
-        return [facts for facts in (budget.as_facts() for budget in self._budgets) if facts]
+        """Return the budgets that would hold up a drain, and the pods of each node that they keep."""
+        return [
+            {
+                "name": budget.name,
+                "namespace": budget.namespace,
+                "selector": self._selectors[str(budget)],
+                "why": why,
+                "pods": pods,
+            }
+            for (budget, why), pods in self._held.items()
+        ]
+
+    def _see_budgets(self, pod: Pod, node: str) -> None:
+        found = covering(self._budgets.get(pod.namespace, ()), pod)
+        if len(found) > 1:
+            # The eviction API refuses that whatever they allow.
+            why = "several cover one pod: " + ", ".join(budget.name for budget in found)
+            self._held.setdefault((found[0], why), {}).setdefault(node, []).append(pod.name)
+        elif found and not found[0].lets_go(pod):
+            self._held.setdefault((found[0], found[0].why), {}).setdefault(node, []).append(pod.name)
 
 
 def _nothing() -> Facts:
@@ -123,13 +116,7 @@ def _add(sums: Facts, prefix: str, pods: int, asked: Requests) -> None:
     sums[f"{prefix}memory_bytes"] += asked.memory_bytes
 
 
-def _stays(pod: Object) -> bool:
-    """Return whether a drain passes a pod by: one of a DaemonSet, or one that the kubelet runs by itself."""
-    owners = pod["metadata"].get("ownerReferences") or []
-    return _MIRROR in annotations_of(pod) or any(
-        owner.get("controller") and owner.get("kind") == "DaemonSet" for owner in owners
-    )
-
-
-def _ready(status: Object) -> bool:
-    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in status.get("conditions") or [])
+def _of_machine(budget: Object) -> bool:
+    """Return whether older releases of KubeVirt made a budget for one virtual machine, which migrates all the same."""
+    owners = budget["metadata"].get("ownerReferences") or []
+    return any(owner.get("kind") == "VirtualMachineInstance" for owner in owners)

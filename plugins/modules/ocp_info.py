@@ -144,8 +144,8 @@ facts:
           moving_memory_bytes: 136365211648
     disruption_budgets:
       description:
-        - The PodDisruptionBudgets that allow no disruption now and cover pods that a drain would evict, with the names
-          of these C(pods) by node. Those that KubeVirt makes for single virtual machines are left out.
+        - The PodDisruptionBudgets that allow no disruption of pods that a drain would evict, with the names of these
+          C(pods) by node, and C(why). Those that KubeVirt makes for single virtual machines are left out.
       type: list
       elements: dict
       returned: with V(virtual_machines)
@@ -153,6 +153,7 @@ facts:
         - name: database
           namespace: shop
           selector: {"matchLabels": {"app": "database"}}
+          why: it needs 1 healthy and has 1
           pods: {"worker001": ["database-0"]}
     triggers:
       description: By pool, the MachineConfig that triggers its migration, where there is one.

@@ -185,11 +185,12 @@ def test_what_a_drain_does_to_the_others_is_told() -> None:
 
 
 def test_budgets_that_hold_pods_on_these_nodes() -> None:
-    budget = {"name": "db", "namespace": "shop", "selector": {}, "pods": {"a1": ["db-0", "db-1"], "b0": ["db-2"]}}
+    pods = {"a1": ["db-0", "db-1"], "b0": ["db-2"]}
+    budget = {"name": "db", "namespace": "shop", "selector": {}, "why": "it needs 3 and has 3", "pods": pods}
     assert refusals(facts(disruption_budgets=[budget])) == [
         (
             "PodDisruptionBudget shop/db",
-            "it allows no disruption now, and the drain would wait for db-0 on a1, db-1 on a1",
+            "it allows no disruption now (it needs 3 and has 3), and the drain would wait for db-0 on a1, db-1 on a1",
         )
     ]
     only_elsewhere = {**budget, "pods": {"b0": ["db-2"]}}

@@ -27,7 +27,7 @@ def budget(**more: t.Any) -> Object:
     base: Object = {
         "metadata": {"name": "db", "namespace": "shop"},
         "spec": {"selector": {"matchLabels": {"app": "db"}}},
-        "status": {"disruptionsAllowed": 0},
+        "status": {"disruptionsAllowed": 0, "currentHealthy": 1, "desiredHealthy": 1},
     }
     return {**base, **more}
 
@@ -41,6 +41,9 @@ def tally(pods: t.Iterable[Object], *budgets: Object) -> PodTally:
 
 def owned(kind: str) -> Object:
     return {"metadata": {"ownerReferences": [{"kind": kind, "controller": True}]}}
+
+
+OF_MACHINE = {"name": "db", "namespace": "shop", **owned("VirtualMachineInstance")["metadata"]}
 
 
 LAUNCHER = {"metadata": {"labels": {"kubevirt.io": "virt-launcher"}, "annotations": {"kubevirt.io/domain": "vm1"}}}
@@ -94,20 +97,25 @@ UNREADY = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
         (pod(), budget(status={"disruptionsAllowed": 1}), False),
         (pod(), budget(metadata={"name": "db", "namespace": "elsewhere"}), False),
         (pod(metadata={"labels": {"app": "web"}}), budget(), False),
-        (pod(**UNREADY), budget(), True),
+        (pod(**UNREADY), budget(), False),
+        (pod(**UNREADY), budget(status={"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 1}), True),
         (pod(**UNREADY), budget(spec=LENIENT), False),
         (pod(), budget(spec=LENIENT), True),
         (pod(status={"phase": "Pending"}), budget(), False),
         (pod(**owned("DaemonSet")), budget(), False),
-        (
-            pod(),
-            budget(metadata={"name": "db", "namespace": "shop", **owned("VirtualMachineInstance")["metadata"]}),
-            False,
-        ),
+        (pod(), budget(metadata=OF_MACHINE), False),
     ],
 )
 def test_which_budgets_hold_up_a_drain(item: Object, guard: Object, held: bool) -> None:
-    found = tally([item], guard).budgets()
+    why = "it needs 1 healthy and has 1"
     selector = guard["spec"].get("selector")
-    expected = {"name": "db", "namespace": "shop", "selector": selector, "pods": {"n1": ["p"]}}
+    expected = {"name": "db", "namespace": "shop", "selector": selector, "why": why, "pods": {"n1": ["p"]}}
+    found = [{**facts, "why": why} for facts in tally([item], guard).budgets()]
     assert found == ([expected] if held else [])
+
+
+def test_why_a_budget_holds_a_pod() -> None:
+    lenient = budget(status={"disruptionsAllowed": 1})
+    twice = [lenient, {**lenient, "metadata": {"name": "other", "namespace": "shop"}}]
+    assert [facts["why"] for facts in tally([pod()], *twice).budgets()] == ["several cover one pod: db, other"]
+    assert [facts["why"] for facts in tally([pod()], budget()).budgets()] == ["it needs 1 healthy and has 1"]
