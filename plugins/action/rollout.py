@@ -12,6 +12,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._errors import Tu
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_adapter import AUTH_SPEC
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_cluster import ClusterView
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_companion import Companion
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_drains import DrainWatch
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_reboots import RebootWatch
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_report import preview, result
@@ -27,10 +28,11 @@ class ActionModule(ActionBase):
     """Runs on the controller, because only an action plugin can show lines while it waits."""
 
     _requires_connection = False
+    _spec = ARGUMENT_SPEC
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         base = super().run(tmp, task_vars)
-        _validation, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
+        _validation, arguments = self.validate_argument_spec(self._spec)
         try:
             return {**base, **self._rollout({**arguments, **self._auth_of_environment()})}
         except TuningError as error:
@@ -44,12 +46,12 @@ class ActionModule(ActionBase):
         named["kubeconfig"] = named["kubeconfig"] or environment.get("KUBECONFIG")
         return {name: value for name, value in named.items() if value and name not in self._task.args}
 
-    def _rollout(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _rollout(self, arguments: dict[str, t.Any], *companions: Companion) -> dict[str, t.Any]:
         request = parse_request(arguments)
         client = KubeClient.connect(arguments, _CONNECTIONS)
         drains = DrainWatch(client, request.drain_limit_s)
         reboots = RebootWatch(request.reboot_s, request.reboot_limit_s)
-        rollout = Rollout(ClusterView(client), request, Display().display, companions=(drains, reboots))
+        rollout = Rollout(ClusterView(client), request, Display().display, companions=(drains, reboots, *companions))
         if self._task.check_mode or not arguments["release"]:
             snapshot, verdicts = rollout.look()
             return preview(snapshot, verdicts, request, would=arguments["release"])

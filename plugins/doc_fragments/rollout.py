@@ -51,7 +51,8 @@ options:
     default: 43200
   stall_s:
     description:
-      - Give up when nothing moved for so many seconds. Each node, and each pod that leaves a draining node, is movement.
+      - Give up when nothing moved for so many seconds. Each node, and each pod that leaves a draining node, is
+        movement.
     type: raw
     default: 3600
   drain_limit_s:

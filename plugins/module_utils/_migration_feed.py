@@ -20,7 +20,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._migration_histor
     VM_GONE,
     History,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_journal import Journal
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration_journal import Journal, NoJournal
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_limits import MigrationLimits
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_times import (
     FINAL,
@@ -62,25 +62,30 @@ class Feed:
     def __init__(
         self,
         client: KubeClient,
-        journal: Journal,
+        journal: Journal | NoJournal,
         *,
         since: float | None = None,
+        afterwards: bool = False,
         clock: t.Callable[[], float] = time.time,
     ) -> None:
         """Replay the journal; nothing is asked of the API yet.
 
         :param since: without a journal, migrations that ended already belong if they were created after this moment;
             by default none of them does.
+        :param afterwards: nothing is watched, so that the moment at which something is seen says nothing of it.
         """
         self.history = History()
         self.lock = threading.RLock()
         self.machines: dict[str, Json] = {}
         self.limits = MigrationLimits()
+        # The highest that held while this watched: somebody may change them meanwhile.
+        self.highest = MigrationLimits(0, 0)
         # Counts what was new in migrations: whoever waits sees by it that something moves.
         self.changes = 0
         self._client = client
         self._journal = journal
         self._since = since
+        self._afterwards = afterwards
         self._clock = clock
         self._strategy = ""
         self._owners: dict[str, Object] = {}
@@ -128,6 +133,7 @@ class Feed:
         """
         self.read_limits()
         self._list_instances(self._client.list(INSTANCES).items)
+        self._ask_owners()
         self._list_migrations(self._client.list(MIGRATIONS).items)
         self._explain_failures()
 
@@ -171,10 +177,21 @@ class Feed:
             self._journal.sync()
 
     def read_limits(self) -> None:
-        """Read the limits that hold now."""
-        found = self._client.list(KUBEVIRTS).items
+        """Read the limits that hold now.
+
+        :raises KubeError: when the API does not answer, or serves no live migration.
+        """
+        try:
+            found = self._client.list(KUBEVIRTS).items
+        except KubeError as error:
+            if error.status != 404:
+                raise
+            raise KubeError(
+                "The cluster serves no live migration: OpenShift Virtualization is not there.", 404
+            ) from error
         kubevirt = found[0] if found else None
         self.limits = MigrationLimits.of(kubevirt)
+        self.highest = self.highest.or_more(self.limits)
         self._strategy = value_at(kubevirt, ("spec", "configuration", "evictionStrategy")) or ""
 
     def _explain_failures(self) -> None:
@@ -248,12 +265,11 @@ class Feed:
 
     def _list_migrations(self, items: t.Sequence[Object]) -> None:
         with self.lock:
-            now = self.now()
-            found = [facts_of_migration(item, now) for item in items]
+            found = [self._facts(item) for item in items]
             if self.history.began is None:
                 self._begin(found)
             elif self.took_over and not self._told_of_taking_over:
-                self.learn({"kind": RESUMED, "at": now})
+                self.learn({"kind": RESUMED, "at": self.now()})
                 self._told_of_taking_over = True
             # Ends before beginnings: migrations that took the place of others are never counted beside them.
             for facts in sorted(found, key=lambda facts: facts["phase"] not in FINAL):
@@ -270,11 +286,14 @@ class Feed:
 
     def _hear_migration(self, event: str, item: Object) -> None:
         with self.lock:
-            facts = facts_of_migration(item, self.now())
+            facts = self._facts(item)
             self._see_migration(facts)
             if event == "DELETED" and facts["uid"] in self.history.migrations:
                 self._lose_migration(facts["uid"])
         self._explain_failures()
+
+    def _facts(self, item: Object) -> Json:
+        return facts_of_migration(item, None if self._afterwards else self.now())
 
     def _see_migration(self, facts: Json) -> None:
         history = self.history

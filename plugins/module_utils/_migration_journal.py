@@ -9,6 +9,7 @@ seen lives here. A line is only ever appended; what the killing cut off at the e
 
 from __future__ import annotations
 
+import datetime
 import fcntl
 import json
 import os
@@ -83,6 +84,30 @@ class Journal:
         self._file.seek(whole)
         self._file.truncate()
         return entries
+
+
+class NoJournal:
+    """Keeps nothing: for a look that nobody has to take over."""
+
+    entries: t.Sequence[Json] = ()
+
+    def append(self, entry: Json) -> None:
+        """Forget the entry."""
+
+    def sync(self, *, now: bool = False) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def began_at(migration_id: str) -> float | None:
+    """Return the moment that the id of a run begins with, or None for an id that somebody chose."""
+    try:
+        began = datetime.datetime.strptime(migration_id.partition("-")[0], "%Y%m%dT%H%M%SZ")
+    except ValueError:
+        return None
+    return began.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 def journal_path(artifacts: Path, migration_id: str) -> Path:

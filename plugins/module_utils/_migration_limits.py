@@ -33,3 +33,7 @@ class MigrationLimits:
             int(said.get(PER_CLUSTER) or _DEFAULT_PER_CLUSTER),
             int(said.get(PER_NODE) or _DEFAULT_PER_NODE),
         )
+
+    def or_more(self, other: MigrationLimits) -> MigrationLimits:
+        """Return the higher of each limit."""
+        return MigrationLimits(max(self.per_cluster, other.per_cluster), max(self.per_node, other.per_node))

@@ -99,17 +99,17 @@ def _begin_and_end(history: History, migrations: t.Sequence[Migration], end: flo
 
 
 def _limits(history: History, limits: MigrationLimits, seconds: Json) -> Json:
-    """Return each limit with the most that was seen: while it was watched, or else by the API's times."""
-    watched = history.concurrency.most > 0
-    cluster = history.concurrency.most if watched else max(seconds["running"])
-    node = history.concurrency.most_on_node if watched else max(seconds["busiest_node"])
+    """Return each limit with the most that was seen, by counting each change and by the times that the API gives."""
+    stamped = all(migration.times_of == "api" for migration in history.migrations.values() if migration.over)
+    cluster = max([history.concurrency.most, *(seconds["running"] if stamped else ())])
+    node = max([history.concurrency.most_on_node, *(seconds["busiest_node"] if stamped else ())])
     return {
         PER_CLUSTER: {"effective": limits.per_cluster, "max_seen": cluster, "passed": cluster > limits.per_cluster},
         PER_NODE: {
             "effective": limits.per_node,
             "max_seen": node,
             "passed": node > limits.per_node,
-            "node": history.concurrency.busiest,
+            "node": history.concurrency.busiest if node == history.concurrency.most_on_node else None,
         },
     }
 

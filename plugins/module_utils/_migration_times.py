@@ -154,10 +154,7 @@ class Migration:
     @property
     def times_of(self) -> str:
         """Return ``api`` when every time is the API's own, else ``seen``."""
-        stamped = any(phase in self.phases for phase in ACTIVE)
-        moved = self.started is not None or "Running" in self.phases
-        ended = self.ended is not None or any(phase in self.phases for phase in FINAL)
-        return "api" if stamped and moved and ended else "seen"
+        return "seen" if self.seen else "api"
 
     def _first(self, phases: t.Sequence[str]) -> float | None:
         """Return when the first of these phases that is known of was reached."""
@@ -171,10 +168,10 @@ class Migration:
 _LEARNED = frozenset(field.name for field in dataclasses.fields(Migration)) - {"uid"}
 
 
-def facts_of_migration(item: t.Mapping[str, t.Any], now: float) -> Json:
-    """Return what a VirtualMachineInstanceMigration says of itself; what it lacks is left out.
+def facts_of_migration(item: t.Mapping[str, t.Any], now: float | None) -> Json:
+    """Return what a VirtualMachineInstanceMigration says of itself; what it lacks is None.
 
-    :param now: the moment at which it is seen, for phases that the API did not stamp.
+    :param now: the moment at which it is seen, for phases that the API did not stamp; None if that says nothing.
     """
     meta, status = item["metadata"], item.get("status") or {}
     phase = status.get("phase") or ""
@@ -189,7 +186,7 @@ def facts_of_migration(item: t.Mapping[str, t.Any], now: float) -> Json:
         "created": moment(meta.get("creationTimestamp")),
         "phase": phase,
         "phases": stamped,
-        "seen": {} if phase in stamped or not phase else {phase: round(now, 3)},
+        "seen": {} if phase in stamped or not phase or now is None else {phase: round(now, 3)},
     }
     evacuated = (meta.get("annotations") or {}).get(_EVACUATES)
     state = facts_of_state(status.get("migrationState") or {}, meta["uid"])

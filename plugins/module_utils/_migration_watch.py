@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeError
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_feed import Feed
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_history import VM_GONE, Vm
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_times import Migration
@@ -19,6 +21,8 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state im
 _ATTEMPTS_BORNE = 5
 # An instance that was stopped comes back this soon, if anything starts it again.
 _COMES_BACK_S = 30.0
+# How long an API that restarts at the very end is waited for.
+_LAST_LOOK_S = 60.0
 
 
 class MigrationWatch:
@@ -80,6 +84,19 @@ class MigrationWatch:
     def stop(self) -> None:
         """End the watches."""
         self.feed.stop()
+
+    def look_again(self) -> str | None:
+        """Read everything once more after the end, and return why that failed, or None."""
+        end = time.monotonic() + _LAST_LOOK_S
+        while True:
+            try:
+                self.feed.refresh()
+            except KubeError as error:
+                if time.monotonic() > end:
+                    return str(error)
+                time.sleep(1)
+            else:
+                return None
 
     def _ours(self) -> t.Iterator[Migration]:
         """Yield the migrations off the nodes that rolled: others may have their own, and take their time."""
