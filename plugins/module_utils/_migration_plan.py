@@ -61,6 +61,8 @@ class MigrationPlan(KubePlan):
 
     # The policy, to be in effect before the rest is written.
     policy: list[Object] = field(default_factory=list)
+    # To be applied after the rollout.
+    policy_after: list[Object] = field(default_factory=list)
     migration_id: str = ""
     # The earlier run that is carried on.
     continues: bool = False
@@ -86,6 +88,7 @@ class MigrationPlan(KubePlan):
         return {
             **super().as_result(),
             "policy": self.policy,
+            "policy_after": self.policy_after,
             "migration_id": self.migration_id,
             "continues": self.continues,
             "pools": self.pools,
@@ -120,13 +123,13 @@ class _Planner:
         """Return it, with the look before where that is wanted."""
         plan, chosen = self._plan, [self._states[pool] for pool in self._chosen()]
         leaving = self._triggers(chosen) if self._wishes.present else self._removal(chosen)
-        self._policy()
+        self._policy(chosen)
         if look:
             plan.preflight += check(self._machines, self._facts, leaving, float(self._wishes.max_disrupted_share))
             plan.preflight += _limit_rows(self._facts)
         if plan.refused or not self._wishes.allow_disruption:
             plan.withhold()
-            plan.policy = []
+            plan.policy, plan.policy_after = [], []
         return plan
 
     def _chosen(self) -> list[str]:
@@ -196,16 +199,22 @@ class _Planner:
             self._plan.definitions.append(identified(live, declaration(live, hold)))
             self._plan.force_conflicts |= bool(conflicts(live, hold))
 
-    def _policy(self) -> None:
+    def _policy(self, chosen: t.Collection[Triggered]) -> None:
         """Add what makes the trigger drain only, or reboot; it outlives the last trigger, which it is for."""
         plan, wishes, now = self._plan, self._wishes, DisruptionPolicy.of(self._facts)
-        if not wishes.present and any(state.to_be_cleared for state in self._states.values()):
+        names = [state.name for state in chosen]
+        kept = [state for state in self._states.values() if state.to_be_cleared and state.name not in names]
+        if not wishes.present and kept:
             plan.reboots = not now.drains_only
             return
-        found = plan_policy(now, wishes.drain_only and wishes.present, wishes.allow_disruption, wishes.force_conflicts)
-        plan.reboots = found.reboots
-        plan.policy, plan.rows = found.definitions, [*found.rows, *plan.rows]
+        drain_only = wishes.drain_only and wishes.present
+        found = plan_policy(now, drain_only, wishes.allow_disruption, wishes.force_conflicts)
         plan.force_conflicts |= found.force_conflicts
+        if wishes.present:
+            plan.policy, plan.rows, plan.reboots = found.definitions, [*found.rows, *plan.rows], found.reboots
+        else:
+            plan.policy_after, plan.reboots = found.definitions, not now.drains_only
+            plan.rows += found.rows
 
     def _tell(self, state: Triggered, wanted: str | None, done: bool, nodes: t.Sequence[Node], stopped: str) -> None:
         """Add the row of a pool."""

@@ -13,7 +13,7 @@ description:
     id of the run stands in its one file, because an identical file would start no rollout.
   - Looks first at what stands against it - pools and nodes that are unwell, virtual machines that could not leave their
     node or would stay down, PodDisruptionBudgets, missing room, other migrations. Anything refused means that nothing
-    is planned.
+    is planned. Without V(virtual_machines) in the facts it does not look.
   - Pools are planned paused with this collection's mark, so that all of them are rendered before the first one rolls;
     M(virtscale.tuning.rollout) releases them.
   - A trigger whose rollout has not come to its end is continued, not replaced. All of that is in the cluster.
@@ -25,7 +25,7 @@ options:
   state:
     description:
       - V(present) plans a migration.
-      - V(absent) plans the removal of the triggers, which is another rollout; run it again after that for the rest.
+      - V(absent) plans the removal of the triggers, which is another rollout, and of the policy after the last one.
     type: str
     choices: [present, absent]
     default: present
@@ -139,6 +139,11 @@ policy:
   returned: success
   type: list
   elements: dict
+policy_after:
+  description: Definitions to apply when the rollout is over, which take the policy back.
+  returned: success
+  type: list
+  elements: dict
 patches:
   description: Always empty.
   returned: success
@@ -193,7 +198,7 @@ def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         allow_disruption=params["allow_disruption"],
         force_conflicts=params["force_conflicts"],
     )
-    plan = plan_migration(facts, wishes, look=not before)
+    plan = plan_migration(facts, wishes, look="virtual_machines" in facts and not before)
     rows = confirmed(params["expected_rows"], plan.rows, check_mode, given_back=not present)
     if before and not check_mode:
         rows += prove(before, facts, params["pools"])

@@ -203,10 +203,19 @@ def test_a_policy_comes_before_the_trigger() -> None:
 
 
 def test_a_policy_is_taken_back_after_the_last_trigger() -> None:
-    first = plan_migration(with_policy(migrated(), "Drain"), removal())
-    assert (first.policy, first.reboots, len(first.absent)) == ([], False, 1)
-    then = plan_migration(with_policy(facts(), "Drain"), removal())
-    assert [item["spec"] for item in then.policy] == [{}]
+    plan = plan_migration(with_policy(migrated(), "Drain"), removal())
+    assert (plan.policy, plan.reboots, len(plan.absent)) == ([], False, 1)
+    assert [item["spec"] for item in plan.policy_after] == [{}]
+    assert (plan.rows[-1]["where"], plan.rows[-1]["wanted"]) == ("MachineConfiguration cluster", None)
+    alone = plan_migration(with_policy(facts(), "Drain"), removal())
+    assert [item["spec"] for item in alone.policy_after] == [{}]
+    without = plan_migration(with_policy(migrated(), "Drain"), removal(allow_disruption=False))
+    assert (without.policy_after, without.rows[-1]["status"]) == ([], "pending")
+
+
+def test_a_policy_stays_while_another_pool_has_its_trigger() -> None:
+    plan = plan_migration(with_policy(migrated(), "Drain"), removal(pools=["zone-1"]))
+    assert (plan.policy, plan.policy_after, plan.rows, plan.reboots) == ([], [], [], False)
 
 
 def test_what_came_of_the_plan() -> None:
