@@ -32,3 +32,16 @@ options:
     elements: dict
     default: []
 """
+
+    # For plans whose rows say how long the nodes take.
+    ESTIMATE = r"""
+options:
+  drain_s:
+    description: Seconds that the slowest pod of a node takes to leave it, for the time in pending rows.
+    type: raw
+    default: 30.0
+  reboot_s:
+    description: Seconds from the end of a node's drain until it is back, for the time in pending rows.
+    type: raw
+    default: 300.0
+"""

@@ -9,6 +9,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._objects import Object
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import (
+    DEFAULT_DRAIN_S,
+    DEFAULT_REBOOT_S,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row
 
 # Mirrors the documentation fragment virtscale.tuning.plan.
@@ -17,6 +21,11 @@ PLAN_SPEC: dict[str, dict[str, t.Any]] = {
     "allow_disruption": {"type": "bool", "default": False},
     "force_conflicts": {"type": "bool", "default": False},
     "expected_rows": {"type": "list", "elements": "dict", "default": []},
+}
+# Mirrors the documentation fragment virtscale.tuning.plan.estimate.
+ESTIMATE_SPEC: dict[str, dict[str, t.Any]] = {
+    "drain_s": {"type": "raw", "default": DEFAULT_DRAIN_S},
+    "reboot_s": {"type": "raw", "default": DEFAULT_REBOOT_S},
 }
 NEEDS_DISRUPTION = "needs allow_disruption: true"
 

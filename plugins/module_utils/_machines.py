@@ -9,8 +9,11 @@ import math
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal
 from ansible_collections.virtscale.tuning.plugins.module_utils._objects import Object, labels_of, merged, patched
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import (
+    DEFAULT_DRAIN_S,
+    DEFAULT_REBOOT_S,
     describe_seconds,
     estimate,
     total,
@@ -26,6 +29,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts im
 POOL_KIND = {"apiVersion": "machineconfiguration.openshift.io/v1", "kind": "MachineConfigPool"}
 # Marks the pools of zones, whoever made them.
 ZONE_LABEL = "tuning.virtscale/zone"
+_LONGEST_S = 7 * 86400
 _BUILT_IN_POOLS = ("master", "arbiter", "worker")
 
 
@@ -37,13 +41,24 @@ class Machines:
     pools: t.Dict[str, Object]
     kubelet_configs: t.Dict[str, Object]
     snapshot: Snapshot
+    # What one node takes, for estimates.
+    drain_s: float = DEFAULT_DRAIN_S
+    reboot_s: float = DEFAULT_REBOOT_S
 
     @classmethod
-    def from_facts(cls, facts: t.Mapping[str, t.Any], planned: t.Mapping[str, t.Any] | None = None) -> Machines:
+    def from_facts(
+        cls,
+        facts: t.Mapping[str, t.Any],
+        planned: t.Mapping[str, t.Any] | None = None,
+        *,
+        drain_s: t.Any = DEFAULT_DRAIN_S,
+        reboot_s: t.Any = DEFAULT_REBOOT_S,
+    ) -> Machines:
         """Return the machines of measured facts.
 
         :param planned: ``node_labels`` (name to labels, None removes) and ``pools`` (whole objects) that this run
             sets before; a preview plans on them.
+        :raises InvalidValue: for durations that are no seconds.
         """
         planned = planned or {}
         nodes = {node["metadata"]["name"]: node for node in facts.get("nodes") or []}
@@ -60,7 +75,7 @@ class Machines:
             pools={name: parse_pool(pool) for name, pool in pools.items()},
             generators=[parse_generator("KubeletConfig", item) for item in configs.values()],
         )
-        return cls(nodes, pools, configs, snapshot)
+        return cls(nodes, pools, configs, snapshot, _seconds("drain_s", drain_s), _seconds("reboot_s", reboot_s))
 
     def workers(self) -> list[str]:
         """Return the nodes that run workloads: all workers but those that are control plane as well."""
@@ -99,9 +114,13 @@ class Machines:
         for pool, nodes in nodes_by_pool.items():
             found = self.snapshot.pools.get(pool)
             size = (at_once or {}).get(pool) or (found.at_once(len(self.members(pool))) if found else 1)
-            parts.append(estimate(nodes, size))
+            parts.append(estimate(nodes, size, drain_s=self.drain_s, reboot_s=self.reboot_s))
         nodes = sum(nodes_by_pool.values())
         return f"{nodes} {'node' if nodes == 1 else 'nodes'}, about {describe_seconds(total(parts))}"
+
+
+def _seconds(parameter: str, value: t.Any) -> float:
+    return float(parse_decimal(parameter, value, minimum=0, maximum=_LONGEST_S))
 
 
 def disrupted_at_once(workers: int, share: t.Any) -> int:

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - virtscale.tuning.attributes
   - virtscale.tuning.attributes.read_only
   - virtscale.tuning.plan
+  - virtscale.tuning.plan.estimate
 options:
   state:
     description:
@@ -116,13 +117,18 @@ rows:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import PLAN_SPEC, confirmed
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import (
+    ESTIMATE_SPEC,
+    PLAN_SPEC,
+    confirmed,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet_plan import KubeletWishes, plan_kubelet
 from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet_rollback import plan_kubelet_given_back
 from ansible_collections.virtscale.tuning.plugins.module_utils._machines import Machines
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **PLAN_SPEC,
+    **ESTIMATE_SPEC,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "name": {"type": "str", "default": "virtscale-tuning"},
     "settings": {
@@ -137,7 +143,9 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    machines = Machines.from_facts(params["facts"], params["planned"])
+    machines = Machines.from_facts(
+        params["facts"], params["planned"], drain_s=params["drain_s"], reboot_s=params["reboot_s"]
+    )
     if params["state"] == "absent":
         plan = plan_kubelet_given_back(machines, params["name"], params["pool_label"], params["allow_disruption"])
     else:

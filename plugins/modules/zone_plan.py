@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - virtscale.tuning.attributes
   - virtscale.tuning.attributes.read_only
   - virtscale.tuning.plan
+  - virtscale.tuning.plan.estimate
 options:
   state:
     description:
@@ -109,7 +110,11 @@ planned:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import PLAN_SPEC, confirmed
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import (
+    ESTIMATE_SPEC,
+    PLAN_SPEC,
+    confirmed,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._machines import Machines
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal, parse_int
 from ansible_collections.virtscale.tuning.plugins.module_utils._zone_plan import ZoneWishes, plan_zones
@@ -117,6 +122,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._zone_rollback im
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **PLAN_SPEC,
+    **ESTIMATE_SPEC,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "zones": {"type": "raw", "default": 3},
     "prefix": {"type": "str", "default": "zone"},
@@ -127,7 +133,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    machines = Machines.from_facts(params["facts"])
+    machines = Machines.from_facts(params["facts"], drain_s=params["drain_s"], reboot_s=params["reboot_s"])
     share = parse_decimal("max_disrupted_share", params["max_disrupted_share"], above=0, maximum=1)
     if params["state"] == "absent":
         plan = plan_zones_given_back(machines, share, params["allow_disruption"])
