@@ -78,10 +78,12 @@ class MigrationPlan(KubePlan):
         return any(one["status"] == "refused" for one in [*self.preflight, *self.rows])
 
     def lines(self) -> list[str]:
-        """Return what somebody has to know before it begins."""
-        told = [f"{one['where']}, {one['what']}: {_said(one)}" for one in [*self.preflight, *self.rows]]
-        refused = [one for one in [*self.preflight, *self.rows] if one["status"] == "refused"]
-        return told if not refused else [f"refused: {one['where']}, {one['what']}: {one['why']}" for one in refused]
+        """Return what somebody has to know before it begins: what stands against it, else what it does."""
+        told = [*self.preflight, *self.rows]
+        refused = [one for one in told if one["status"] == "refused"]
+        if refused:
+            return [f"refused: {one['where']}, {one['what']}: {one['why']}" for one in refused]
+        return [f"{one['where']}, {one['what']}: {_said(one)}" for one in told]
 
     def as_result(self) -> dict[str, t.Any]:
         """Return the plan as return values of a module."""
@@ -257,4 +259,7 @@ def _limit_rows(facts: t.Mapping[str, t.Any]) -> list[Row]:
 
 
 def _said(one: Row) -> str:
-    return " - ".join(part for part in (one["effective"] or one["wanted"], one["why"]) if part)
+    value = one["effective"]
+    if one["status"] in ("would_change", "pending"):
+        value = f"{one['before'] or 'none'} -> {one['wanted'] or 'none'}"
+    return "; ".join(part for part in (value, one["why"]) if part)

@@ -79,7 +79,7 @@ def plan_policy(policy: DisruptionPolicy, drain_only: bool, allowed: bool, force
     plan = PolicyPlan(reboots=not drain_only)
     wanted = _DRAIN if drain_only else None
     status = status_of(policy.asked == wanted and policy.effective == wanted, allowed)
-    why = "the trigger drains the nodes and does not reboot them" if drain_only else "the trigger reboots the nodes"
+    why = "the trigger drains the nodes and does not reboot them" if drain_only else "only for triggers that drain"
     others = [name for name in policy.owners if name != FIELD_MANAGER]
     if not policy.served:
         status, why = "refused", _NOT_SERVED

@@ -237,8 +237,8 @@ def test_what_came_of_a_removal() -> None:
 
 def test_lines_tell_the_refusals_alone() -> None:
     plan = plan_migration(facts(), wishes(pools=["zone-0"]))
-    assert "pool zone-0, virtual machines that migrate: 5 - 5 rhel" in plan.lines()
-    assert f"pool zone-0, migration trigger: {RUN} - 5 of 5 nodes are drained, 1 at a time" in plan.lines()
+    assert "pool zone-0, virtual machines that migrate: 5; 5 rhel" in plan.lines()
+    assert f"pool zone-0, migration trigger: none -> {RUN}; 5 of 5 nodes are drained, 1 at a time" in plan.lines()
     stuck = plan_migration(
         facts(virtual_machines=[machine("v", "a0", live_migratable=False, why_not="no")]), wishes(pools=["zone-0"])
     )
