@@ -18,9 +18,11 @@ Json = t.Dict[str, t.Any]
 PERCENTILES = (50, 75, 90, 95, 99)
 # The reference architecture says of 35 % of its RHEL machines that they moved in 7 s.
 WITHIN_S = 7.0
-# The widths of a histogram's bins, and how many bins a reader can tell apart.
+# The widths of a histogram's bins, how many bins for 99 % of the values a reader can tell apart, and how many for all
+# of them a record should hold.
 _BINS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _BINS_MAX = 40
+_ALL_BINS_MAX = 400
 _CURVE_POINTS = 240
 _QUEUED, _RUNNING = "queued", "running"
 
@@ -55,8 +57,10 @@ def share_within(values: t.Iterable[float | None], limit_s: float) -> float | No
 
 def bin_width(values: t.Iterable[float | None]) -> int:
     """Return the seconds of a bin in which these values give a readable histogram."""
-    highest = max((value for value in values if value is not None), default=0.0)
-    return next((width for width in _BINS_S if highest / width < _BINS_MAX), _BINS_S[-1])
+    ordered = sorted(value for value in values if value is not None) or [0.0]
+    most, highest = percentile(ordered, 99), ordered[-1]
+    fitting = (width for width in _BINS_S if most / width < _BINS_MAX and highest / width < _ALL_BINS_MAX)
+    return next(fitting, _BINS_S[-1])
 
 
 def histogram(values: t.Iterable[float | None], width_s: int) -> list[int]:

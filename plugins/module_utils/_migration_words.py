@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration_stats import WITHIN_S
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import describe_seconds
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
 
@@ -31,10 +32,11 @@ def rows(stats: Json) -> list[Row]:
 def lines(stats: Json) -> list[str]:
     """Return one screen: times by operating system, limits, and how the time was spent."""
     totals = stats["totals"]
-    told = _headlines(stats)
+    told = headlines(stats)
     if stats["by_os"]:
+        within = f"in {WITHIN_S / stats['time_factor']:.2g} s"
         titles = "".join(f"{title:>8}" for _key, title, _form in _SHOWN)
-        told += ["", f"{'seconds of a migration':<24}{titles}{'in 7 s':>8}   the paper"]
+        told += ["", f"{'seconds of a migration':<23}{titles}{within:>10}   the paper"]
         told += [_os_line(name, entry) for name, entry in stats["by_os"].items()]
         if stats["queued"]["count"]:
             told.append(_os_line("queued before it", {**stats["queued"], "share_within_7_s": None}))
@@ -55,7 +57,8 @@ def compression(factor: float) -> str:
     return f"the cluster's own durations are compressed {factor:g} times: 1 s here stands for {factor:g} s"
 
 
-def _headlines(stats: Json) -> list[str]:
+def headlines(stats: Json) -> list[str]:
+    """Return the whole in a line, and what was out of order in another."""
     totals, nodes = stats["totals"], len(stats["nodes"])
     off = f" off {_many(nodes, 'node')}" if nodes else ""
     took = f"{describe_seconds(totals['seconds'])} from first to last"
@@ -78,7 +81,7 @@ def _os_line(name: str, entry: Json) -> str:
     )
     share = entry["share_within_7_s"]
     within = "-" if share is None else f"{share:.0%}"
-    return f"{name:<24}{cells}{within:>8}   {paper(name)}".rstrip()
+    return f"{name:<23}{cells}{within:>10}   {paper(name)}".rstrip()
 
 
 def paper(name: str) -> str:
@@ -125,8 +128,14 @@ def _failure_rows(stats: Json) -> t.Iterator[Row]:
             "live migration",
             effective="moved" if moved else "not moved",
             status="note" if moved else "failed",
-            why=f"{failure['failed']} of {_many(failure['attempts'], 'attempt')} failed: {reason}",
+            why=f"{_failed(failure)}: {reason}",
         )
+
+
+def _failed(failure: Json) -> str:
+    if failure["attempts"] == 1:
+        return "its only attempt failed"
+    return f"{failure['failed']} of {failure['attempts']} attempts failed"
 
 
 def _machine_rows(stats: Json) -> t.Iterator[Row]:

@@ -8,6 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._html import Markup
+from ansible_collections.virtscale.tuning.plugins.module_utils._report_migrations import (
+    migration_figures,
+    migrations_in,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import RoleView
 from ansible_collections.virtscale.tuning.plugins.module_utils._report_pictures import (
     Bar,
@@ -32,7 +36,11 @@ def figures(role: RoleView) -> list[Markup]:
         found.append(figure(caption, lambda width: round_trips(times, width)))
     for caption, bars, limit in _placement_groups(role):
         found.append(figure(caption, _limit_drawing(bars, limit)))
-    lanes = _lanes(role)
+    migrations = [stats for data in role.data.get("apply", {}).values() if (stats := migrations_in(data))]
+    for stats in migrations:
+        found += migration_figures(stats)
+    # A migration tells what each node went through itself.
+    lanes = {} if migrations else _lanes(role)
     if lanes:
         found.append(figure("When each node was rolled, by pool", lambda width: timeline(lanes, width)))
     return found

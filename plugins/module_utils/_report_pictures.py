@@ -9,10 +9,16 @@ Each is drawn for two widths, a desk's and a phone's, because scaled text is rea
 from __future__ import annotations
 
 import dataclasses
-import math
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._html import Markup, join, tag
+from ansible_collections.virtscale.tuning.plugins.module_utils._html import Markup, tag
+from ansible_collections.virtscale.tuning.plugins.module_utils._report_drawing import (
+    in_words,
+    round_ticks,
+    svg,
+    time_ticks,
+    write,
+)
 
 _WIDE_PX = 1000
 _NARROW_PX = 340
@@ -62,7 +68,7 @@ def round_trips(times: t.Sequence[RoundTrip], width: int) -> Markup:
     """Draw a bar of the average for each host, with its range; the worst host bears its name."""
     left, top, height = 44, 26, 150
     bottom = top + height
-    ticks = _ticks(max(time.max_ms for time in times))
+    ticks = round_ticks(max(time.max_ms for time in times))
     band = (width - left - 6) / len(times)
     worst = max(times, key=lambda time: time.avg_ms)
 
@@ -72,8 +78,8 @@ def round_trips(times: t.Sequence[RoundTrip], width: int) -> Markup:
     marks: list[Markup] = []
     for value_ms in ticks:
         marks.append(tag("line", x1=left, x2=width - 6, y1=y(value_ms), y2=y(value_ms), class_="grid"))
-        marks.append(_text(left - 6, y(value_ms) + 4, f"{value_ms:g}", "end"))
-    marks.append(_text(left - 6, top - 14, "ms", "end"))
+        marks.append(write(left - 6, y(value_ms) + 4, f"{value_ms:g}", "end"))
+    marks.append(write(left - 6, top - 14, "ms", "end"))
     for position, time in enumerate(times):
         x = left + band * position
         title = f"{time.host}: {time.avg_ms:g} ms on average, {time.min_ms:g} to {time.max_ms:g}"
@@ -91,12 +97,12 @@ def round_trips(times: t.Sequence[RoundTrip], width: int) -> Markup:
     worst_x = left + band * (times.index(worst) + 0.5)
     anchor, shift = ("end", -4) if worst_x > width * 0.6 else ("start", 4)
     marks.append(
-        _text(worst_x + shift, y(worst.max_ms) - 6, f"{worst.host}  {worst.avg_ms:g} ms", anchor, "label strong")
+        write(worst_x + shift, y(worst.max_ms) - 6, f"{worst.host}  {worst.avg_ms:g} ms", anchor, "label strong")
     )
-    marks.append(_text(left, bottom + 18, times[0].host, "start"))
+    marks.append(write(left, bottom + 18, times[0].host, "start"))
     if len(times) > 1:
-        marks.append(_text(width - 6, bottom + 18, times[-1].host, "end"))
-    return _svg(width, bottom + 24, marks, f"Round-trip times of {len(times)} hosts; {worst.host} is the worst")
+        marks.append(write(width - 6, bottom + 18, times[-1].host, "end"))
+    return svg(width, bottom + 24, marks, f"Round-trip times of {len(times)} hosts; {worst.host} is the worst")
 
 
 def strip(cells: t.Sequence[tuple[str, str, str]]) -> Markup:
@@ -117,7 +123,7 @@ def against_limit(bars: t.Sequence[Bar], limit: float, unit: str, width: int) ->
     """Draw figures as bars, and the limit that none may pass."""
     row, thick = 40, 14
     top = 24
-    ticks = _ticks(max(limit, *(shown.value for shown in bars)) * 1.02)
+    ticks = round_ticks(max(limit, *(shown.value for shown in bars)) * 1.02)
     right = width - 10
 
     def x(value: float) -> float:
@@ -127,7 +133,7 @@ def against_limit(bars: t.Sequence[Bar], limit: float, unit: str, width: int) ->
     for position, shown in enumerate(bars):
         y = top + row * position
         over = shown.value > limit
-        marks.append(_text(0, y + 12, shown.label, "start", "label"))
+        marks.append(write(0, y + 12, shown.label, "start", "label"))
         marks.append(tag("rect", x=0, y=y + 18, width=right, height=thick, class_="track"))
         marks.append(
             tag(
@@ -141,7 +147,7 @@ def against_limit(bars: t.Sequence[Bar], limit: float, unit: str, width: int) ->
         )
         inside = x(shown.value) > right - 60
         marks.append(
-            _text(
+            write(
                 x(shown.value) + (-6 if inside else 6),
                 y + 18 + thick - 3,
                 f"{shown.value:g}",
@@ -152,28 +158,28 @@ def against_limit(bars: t.Sequence[Bar], limit: float, unit: str, width: int) ->
     bottom = top + row * len(bars)
     anchor = "end" if x(limit) > width * 0.5 else "start"
     marks.append(tag("line", x1=x(limit), x2=x(limit), y1=16, y2=bottom, class_="limit"))
-    marks.append(_text(x(limit) - (4 if anchor == "end" else -4), 12, f"limit {limit:g} {unit}", anchor, "label"))
-    return _svg(width, bottom + 6, marks, f"{unit} against the limit of {limit:g}")
+    marks.append(write(x(limit) - (4 if anchor == "end" else -4), 12, f"limit {limit:g} {unit}", anchor, "label"))
+    return svg(width, bottom + 6, marks, f"{unit} against the limit of {limit:g}")
 
 
 def timeline(lanes: t.Mapping[str, t.Sequence[Span]], width: int) -> Markup:
     """Draw when each span of each lane ran; spans that overlap lie below each other."""
     end_s = max(span.end_s for spans in lanes.values() for span in spans) or 1.0
-    ticks, unit_s, unit = _time_ticks(end_s, 4 if width < 500 else 8)
+    ticks, unit_s, unit = time_ticks(end_s, 4 if width < 500 else 8)
     right = width - 12
     scale = right / max(end_s, ticks[-1] * unit_s)
     y = 6.0
     marks: list[Markup] = []
     for name, spans in lanes.items():
         y += 14
-        marks.append(_text(0, y, name, "start", "label strong"))
+        marks.append(write(0, y, name, "start", "label strong"))
         y += 6
         packed = _pack(spans)
         thick = max(4.0, min(14.0, 120 / max(1, len(packed))))
         for row in packed:
             for span in row:
                 length = max(1.5, (span.end_s - span.start_s) * scale - 1)
-                title = f"{span.label}: {_duration(span.end_s - span.start_s)}"
+                title = f"{span.label}: {in_words(span.end_s - span.start_s)}"
                 kind = "bar worst" if span.failed else "bar planned"
                 box = {"x": span.start_s * scale, "y": y, "width": length, "height": thick - 1}
                 marks.append(tag("rect", tag("title", title), class_=kind, **box))
@@ -185,8 +191,8 @@ def timeline(lanes: t.Mapping[str, t.Sequence[Span]], width: int) -> Markup:
     for position, tick in enumerate(ticks):
         anchor = "start" if position == 0 else ("end" if tick * unit_s * scale > right - 16 else "middle")
         text = f"{tick:g} {unit}" if position in (0, len(ticks) - 1) else f"{tick:g}"
-        marks.append(_text(tick * unit_s * scale, y + 16, text, anchor))
-    return _svg(width, y + 22, [*lines, *marks], f"{len(lanes)} lanes over {_duration(end_s)}")
+        marks.append(write(tick * unit_s * scale, y + 16, text, anchor))
+    return svg(width, y + 22, [*lines, *marks], f"{len(lanes)} lanes over {in_words(end_s)}")
 
 
 def _pack(spans: t.Sequence[Span]) -> list[list[Span]]:
@@ -198,38 +204,3 @@ def _pack(spans: t.Sequence[Span]) -> list[list[Span]]:
         else:
             row.append(span)
     return rows
-
-
-def _svg(width: int, height: float, marks: t.Iterable[Markup], label: str) -> Markup:
-    return tag("svg", join(marks), viewBox=f"0 0 {width} {math.ceil(height)}", role="img", aria_label=label)
-
-
-def _text(x: float, y: float, text: str, anchor: str, kind: str = "axis") -> Markup:
-    return tag("text", text, x=x, y=y, text_anchor=anchor, class_=kind)
-
-
-def _ticks(highest: float) -> list[float]:
-    """Return round values from 0 to at least ``highest``, four or five of them."""
-    if highest <= 0:
-        return [0.0, 1.0]
-    rough = highest / 4
-    magnitude = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude >= rough * 0.999)
-    return [round(step * count, 12) for count in range(math.ceil(highest / step - 1e-9) + 1)]
-
-
-def _time_ticks(end_s: float, most: int) -> tuple[list[float], float, str]:
-    unit_s, unit = (60.0, "min") if end_s >= 180 else (1.0, "s")
-    steps = (1, 2, 5, 10, 15, 20, 30, 60, 120, 240, 480, 1440, 10080)
-    step = next((step for step in steps if end_s / unit_s / step <= most), steps[-1])
-    return [float(step * count) for count in range(math.floor(end_s / unit_s / step) + 1)], unit_s, unit
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"

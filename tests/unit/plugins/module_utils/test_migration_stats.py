@@ -61,7 +61,8 @@ def test_every_value_is_in_one_bin_and_the_bins_can_be_told_apart(values: list[f
     width_s = bin_width(values)
     counts = histogram(values, width_s)
     assert sum(counts) == len(values)
-    assert len(counts) <= 40
+    assert len(counts) <= 400
+    assert not values or distribution(values)["p99_s"] < 40 * width_s
     for number, count in enumerate(counts):
         assert count == sum(number * width_s <= value < (number + 1) * width_s for value in values)
     assert not counts or counts[-1] > 0
@@ -210,7 +211,7 @@ def test_rows_name_what_went_wrong() -> None:
     assert told["KubeVirt", "parallelMigrationsPerCluster"][0] == "failed"
     assert told["KubeVirt", "parallelOutboundMigrationsPerNode"][0] == "ok"
     assert told["VM vms/vm3", "live migration"] == ("note", "1 of 2 attempts failed: no memory")
-    assert told["VM vms/vm4", "live migration"] == ("failed", "1 of 1 attempt failed: no memory")
+    assert told["VM vms/vm4", "live migration"] == ("failed", "its only attempt failed: no memory")
     assert told["VM vms/vm0", "restarts"][0] == "failed"
     assert told["VM vms/vm5", "phase"][0] == "note"
     assert told["VMs", "moved"][0] == "changed"
