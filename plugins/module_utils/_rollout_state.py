@@ -109,7 +109,7 @@ def next_step(snapshot: Snapshot, verdicts: t.Sequence[Verdict], limits: Limits)
                 return refusal or Step(release=verdict.pool)
             obstacle = obstacle or refusal.wait
         elif verdict.phase is Phase.RENDERING:
-            obstacle = obstacle or verdict.why
+            obstacle = obstacle or f"pool {verdict.pool.name} {verdict.why}"
         else:
             continue
         if limits.one_at_a_time:
@@ -140,16 +140,20 @@ def _fault(snapshot: Snapshot, pool: Pool) -> str | None:
     """Return the operator's own message where waiting is no use."""
     for generator in refused_generators(snapshot, pool):
         return (
-            f"the controller refused {generator} ({generator.message.strip().rstrip('.')}), and renders nothing for "
+            f"the controller refused {generator} ({_one_line(generator.message)}), and renders nothing for "
             "this pool until it is corrected or deleted, although the pool says Updated"
         )
     rendering = pool.condition("RenderDegraded")
     if rendering is not None:
-        return f"RenderDegraded: {rendering.strip().rstrip('.') or 'no message'}"
+        return f"RenderDegraded: {_one_line(rendering)}"
     nodes = pool.condition("NodeDegraded")
     if nodes is not None and _stuck(snapshot, pool):
-        return f"NodeDegraded: {nodes.strip().rstrip('.') or 'no message'}"
+        return f"NodeDegraded: {_one_line(nodes)}"
     return None
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split()).rstrip(".") or "no message"
 
 
 def _stuck(snapshot: Snapshot, pool: Pool) -> bool:

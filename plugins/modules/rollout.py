@@ -20,8 +20,9 @@ description:
     an update are counted; those and the pool's C(maxUnavailable) together stay within O(max_disrupted_share).
   - While it waits, it shows a line for each rolling pool when something changes and at least every 15 seconds. The
     line names the node whose drain has been blocked for longest, the pod that blocks it, and why. That is a
-    PodDisruptionBudget that allows no disruption, several that cover one pod, a virtual machine that cannot migrate or
-    whose migration fails, or a deleted pod that does not end. A virtual machine that waits for its migration blocks nobody.
+    PodDisruptionBudget that allows no disruption, several that cover one pod, a virtual machine that cannot migrate
+    or whose migration fails, or a deleted pod that does not end. A virtual machine that waits for its migration
+    blocks nobody.
   - It fails early, with the operator's own message, when a configuration cannot be rendered, a KubeletConfig is
     refused, or a node is degraded. It does not take for a fault that a node fails at a configuration which the pool
     has left already, because the release of the new one helps that node.

@@ -11,49 +11,22 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
-    KUBELET_CONFIGS,
     MACHINE_CONFIG_POOLS,
     NODES,
     KubeClient,
 )
 
-from .conftest import Play
+from .conftest import PLAY_S, ROLLBACK, ROLLOUT_S, SITE, ZONES, Play, cluster_state
+from .drill import MARK
 from .sampler import MCO, Sampler, pools_of, zone_of
 
 pytestmark = pytest.mark.lab
 
-SITE, ROLLBACK = "site.yml", "playbooks/rollback.yml"
-ZONES = ("zone-0", "zone-1", "zone-2")
-MARK = "tuning.virtscale/paused"
 MAX_UNAVAILABLE = 10
-# A play that rolls nothing, and one that does, with much room for a machine that is busy.
-PLAY_S, ROLLOUT_S = 600, 1800
-
-
-def cluster_state(client: KubeClient) -> dict[str, t.Any]:
-    """What site may change: pools and pauses, nodes' zones and configurations, kubelet settings."""
-    nodes = client.list(NODES).items
-    return {
-        "pools": {name: pool["spec"].get("paused", False) for name, pool in pools_of(client).items()},
-        "zones": {node["metadata"]["name"]: zone_of(node) for node in nodes},
-        "pods": {node["metadata"]["name"]: node["status"]["capacity"]["pods"] for node in nodes},
-        "kubelet_configs": sorted(item["metadata"]["name"] for item in client.list(KUBELET_CONFIGS).items),
-    }
 
 
 def paused_pools(client: KubeClient) -> list[str]:
     return [name for name, pool in pools_of(client).items() if pool["spec"].get("paused")]
-
-
-@pytest.fixture(scope="module")
-def untouched(client: KubeClient, play: Play) -> dict[str, t.Any]:
-    """The cluster without our tuning: given back first where an earlier run has left it tuned."""
-    if client.list(KUBELET_CONFIGS).items or set(ZONES) & set(pools_of(client)):
-        rollback = play(ROLLBACK)
-        assert rollback.wait(ROLLOUT_S) == 0, rollback.output[-4000:]
-    state = cluster_state(client)
-    assert set(state["pods"].values()) == {"250"}
-    return state
 
 
 @pytest.fixture(scope="module")

@@ -158,7 +158,7 @@ def test_a_degraded_node_is_a_fault_unless_a_release_helps_it(change: dict[str, 
 
 
 def test_the_operators_own_message_is_the_fault() -> None:
-    cluster = snapshot(OLD_NODES, [pool(conditions={"RenderDegraded": ("True", "Failed to render: bad mode.")})])
+    cluster = snapshot(OLD_NODES, [pool(conditions={"RenderDegraded": ("True", "Failed to render:\nbad mode.")})])
     step = next_step(cluster, [verdict_of(cluster)], Limits())
     assert step.fail == "Pool zone-0: RenderDegraded: Failed to render: bad mode."
 
