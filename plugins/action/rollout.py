@@ -14,6 +14,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client impo
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_cluster import ClusterView
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_companion import Companion
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_drains import DrainWatch
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_orphan import ParentWatch
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_reboots import RebootWatch
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_report import preview, result
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import ROLLOUT_SPEC, parse_request
@@ -51,7 +52,8 @@ class ActionModule(ActionBase):
         client = KubeClient.connect(arguments, _CONNECTIONS)
         drains = DrainWatch(client, request.drain_limit_s)
         reboots = RebootWatch(request.reboot_s, request.reboot_limit_s)
-        rollout = Rollout(ClusterView(client), request, Display().display, companions=(drains, reboots, *companions))
+        watching = (ParentWatch(), drains, reboots, *companions)
+        rollout = Rollout(ClusterView(client), request, Display().display, companions=watching)
         if self._task.check_mode or not arguments["release"]:
             snapshot, verdicts = rollout.look()
             return preview(snapshot, verdicts, request, would=arguments["release"])

@@ -23,6 +23,8 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._record import Ru
 JOURNAL_FILE = "migrations.jsonl"
 # Lines are with the kernel at once, which a killed process survives; a dead machine may lose so many seconds.
 _SYNC_S = 1.0
+# What is left of a killed run ends by itself, within seconds.
+_LOCK_S = 30.0
 
 Json = t.Dict[str, t.Any]
 
@@ -74,11 +76,20 @@ class Journal:
             self.sync(now=True)
             self._file.close()
 
+    def _lock(self) -> None:
+        end = time.monotonic() + _LOCK_S
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError as error:
+                if time.monotonic() > end:
+                    message = f"Another run is writing to the journal {self.path}; wait for its end."
+                    raise TuningError(message) from error
+                time.sleep(0.2)
+
     def _begin(self) -> list[Json]:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise TuningError(f"Another run is writing to the journal {self.path}; wait for its end.") from error
+        self._lock()
         content = self._file.read()
         entries, whole = read_entries(content, str(self.path))
         self._file.seek(whole)

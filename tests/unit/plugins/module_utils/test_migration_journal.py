@@ -72,7 +72,8 @@ def test_an_id_is_not_a_path(tmp_path: Path) -> None:
         journal_path(tmp_path, "../elsewhere")
 
 
-def test_two_runs_do_not_write_to_one_journal(tmp_path: Path) -> None:
+def test_two_runs_do_not_write_to_one_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.virtscale.tuning.plugins.module_utils._migration_journal._LOCK_S", 0)
     path = tmp_path / "migrations.jsonl"
     first = Journal(path)
     with pytest.raises(TuningError, match="Another run is writing"):
