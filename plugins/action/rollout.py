@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
         client = KubeClient.connect(arguments, _CONNECTIONS)
         drains = DrainWatch(client, request.drain_limit_s)
         reboots = RebootWatch(request.reboot_s, request.reboot_limit_s)
-        watching = (ParentWatch(), drains, reboots, *companions)
+        watching: tuple[Companion, ...] = (ParentWatch(), drains, reboots, *companions)
         rollout = Rollout(ClusterView(client), request, Display().display, companions=watching)
         if self._task.check_mode or not arguments["release"]:
             snapshot, verdicts = rollout.look()

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import os
-import time
+import subprocess
+import sys
 from pathlib import Path
 
+# A child of a child, as the processes of Ansible's tasks are.
+_PLAYBOOK = "import subprocess, sys, time; subprocess.Popen([sys.executable, *sys.argv[1:]]); time.sleep(60)"
+_TASK = """
+import time
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_orphan import ParentWatch
+watch = ParentWatch()
+print(watch.obstacle(), flush=True)
+end = time.monotonic() + 10
+while watch.obstacle() is None and time.monotonic() < end:
+    time.sleep(0.01)
+print(watch.obstacle(), flush=True)
+"""
 
 
-def test_a_rollout_ends_when_its_playbook_is_gone(tmp_path: Path) -> None:
-    """A child of a child, as the processes of Ansible's tasks are; the one between is killed."""
-    answer = tmp_path / "answer"
-    parent = os.fork()
-    if parent == 0:
-        if os.fork() == 0:
-            watch = ParentWatch()
-            answer.with_suffix(".before").write_text(str(watch.obstacle()))
-            while watch.obstacle() is None:
-                time.sleep(0.01)
-            answer.with_suffix(".new").write_text(str(watch.obstacle()))
-            answer.with_suffix(".new").rename(answer)
-            os._exit(0)
-        time.sleep(60)
-        os._exit(0)
-    before = answer.with_suffix(".before")
-    while not before.exists() or not before.read_text():
-        time.sleep(0.01)
-    os.kill(parent, 9)
-    os.waitpid(parent, 0)
-    end = time.monotonic() + 10
-    while not answer.exists() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert before.read_text() == "None"
-    assert answer.read_text() == "The playbook that began this rollout was killed. Run it again to go on."
+def test_a_rollout_ends_when_its_playbook_is_killed(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    playbook = [sys.executable, "-c", _PLAYBOOK, "-c", _TASK]
+    with subprocess.Popen(playbook, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "None\n"
+        running.kill()
+        told = running.stdout.readline()
+    assert told == "The playbook that began this rollout was killed. Run it again to go on.\n"
