@@ -197,13 +197,14 @@ def main() -> None:
     parser.add_argument("--times", required=True, type=Path)
     arguments = parser.parse_args()
     set_up_logging()
-    client = LabClient.connect({"kubeconfig": arguments.kubeconfig}, max_connections=WORKERS + 4)
+    auth = {"kubeconfig": arguments.kubeconfig}
+    client = LabClient.connect(auth, max_connections=WORKERS + 2)
     handlers = Handlers(client, Times(arguments.times))
 
     def follow_pods() -> None:
         follow(client, PODS, handlers.pod_seen, gone=handlers.pod_gone, label_selector=LAUNCHERS, resync_s=RESYNC_S)
 
-    threading.Thread(target=tend_nodes, args=(client,), daemon=True).start()
+    threading.Thread(target=tend_nodes, args=(LabClient.connect(auth),), daemon=True).start()
     threading.Thread(target=follow_pods, daemon=True).start()
     follow(client, VMIS, handlers.vmi_seen, gone=handlers.vmi_gone, resync_s=RESYNC_S)
 
