@@ -115,7 +115,7 @@ class Rollout:
                 self._release(snapshot, step.release)
                 continue
             if step.wait is None:
-                return self._outcome(snapshot, verdicts, step.fail or _person_paused(verdicts))
+                return self._outcome(snapshot, verdicts, step.fail)
             obstacle = first_said(companion.obstacle() for companion in self._companions)
             if obstacle is not None:
                 return self._outcome(snapshot, verdicts, obstacle)
@@ -263,11 +263,3 @@ def describe_plan(verdict: Verdict, forecast: Estimate) -> str:
     if verdict.phase is Phase.RENDERING:
         return f"{forecast}, {verdict.why}" if forecast.nodes else verdict.why
     return f"{forecast}, {'rolling already' if verdict.phase is Phase.ROLLING else verdict.why}"
-
-
-def _person_paused(verdicts: t.Sequence[Verdict]) -> str | None:
-    names = [verdict.pool.name for verdict in verdicts if verdict.phase is Phase.PAUSED]
-    if not names:
-        return None
-    pools = f"Pool {names[0]} is" if len(names) == 1 else f"Pools {', '.join(names)} are"
-    return f"{pools} paused by somebody else and not up to date; nothing was done there. Unpause and run again."

@@ -3,7 +3,7 @@
 # Private to virtscale.tuning: no promise is made to other collections.
 """The decisions of a rollout: where each pool stands, and what is to be done next. No I/O, no clock, no memory.
 
-rendering -> held -> (release) -> rolling -> updated        paused: by a person, not waited for
+rendering -> held -> (release) -> rolling -> updated        paused: by a person, ends the run
 """
 
 from __future__ import annotations
@@ -90,11 +90,19 @@ def judge(snapshot: Snapshot, pool: Pool, expected: t.AbstractSet[str] = frozens
 def next_step(snapshot: Snapshot, verdicts: t.Sequence[Verdict], limits: Limits) -> Step:
     """Return what is to be done now, given the pools in the order in which they are to roll.
 
+    A person who pauses a pool, beforehand or as it rolls, wants no more of it: no other pool is released then either.
     With one pool at a time, the order is kept: a later pool does not overtake one that is still being rendered.
     """
     faults = [f"Pool {verdict.pool.name}: {verdict.fault}." for verdict in verdicts if verdict.fault]
     if faults:
         return Step(fail=" ".join(faults))
+    paused = [verdict.pool.name for verdict in verdicts if verdict.phase is Phase.PAUSED]
+    if paused:
+        pools = f"Pool {paused[0]} is" if len(paused) == 1 else f"Pools {', '.join(paused)} are"
+        return Step(
+            fail=f"{pools} paused by somebody else and not up to date, so nothing more is released. Unpause and run "
+            "again, or name the other pools only."
+        )
     for verdict in verdicts:
         if verdict.pool.marked and not verdict.pool.paused:
             return Step(release=verdict.pool)  # somebody else unpaused it: only our mark is left to take away

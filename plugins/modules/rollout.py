@@ -14,8 +14,9 @@ description:
     reacts, and stays true when a refused KubeletConfig stops all rendering. The names of the sources and the content
     of their files are compared with the rendered configuration.
   - A pool that this collection paused carries the annotation C(tuning.virtscale/paused). Mark and pause are taken
-    away in one write that fails when somebody else wrote in between. A pause without the mark is a person's; it is
-    reported, never lifted and not waited for.
+    away in one write that fails when somebody else wrote in between. A pause without the mark is a person's and
+    is never lifted. A pool that is to roll and that a person has paused, beforehand or as it rolls, ends the run; what
+    the controller has begun goes on.
   - Before a pool is released, the workers of the whole cluster that are unready, cordoned or in the middle of
     an update are counted; those and the pool's C(maxUnavailable) together stay within O(max_disrupted_share).
   - While it waits, it shows a line for each rolling pool when something changes and at least every 15 seconds. The

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
+from ansible_collections.virtscale.tuning.lab.standins.node_protocol import NEVER_COMES_BACK
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
 
 from .conftest import Rolls
@@ -77,26 +79,38 @@ def test_a_budget_that_blocks_a_drain_is_named_and_the_next_run_finishes(drill: 
     drill.kubectl.delete("deployment/db")
 
 
-def test_a_node_that_does_not_come_back_is_named_and_the_next_run_finishes(
-    drill: Drill, roll: Rolls, supervise: t.Callable[[str, str], None]
-) -> None:
+def test_a_node_that_does_not_come_back_is_named_and_the_next_run_finishes(drill: Drill, roll: Rolls) -> None:
     prepare(drill, "with-a-lost-node", FIRST)
-    run = roll(FIRST, reboot_s=5, reboot_limit_s=20)
-    run.wait_for("1 draining", ROLL_S)
-    # Nobody is left who could boot the node or take the next one.
-    supervise("stop", "machine-config-daemons")
+    drill.kubectl("annotate", "nodes", *drill.nodes[FIRST], f"{NEVER_COMES_BACK}=")
     try:
+        run = roll(FIRST, reboot_s=5, reboot_limit_s=20)
         lost = run.result(ROLL_S)
     finally:
-        supervise("start", "machine-config-daemons")
+        drill.kubectl("annotate", "nodes", *drill.nodes[FIRST], f"{NEVER_COMES_BACK}-")
     assert lost["failed"]
-    assert lost["msg"].startswith(f"Pool {FIRST}: node worker")
-    assert "was drained and has not come back for 20 s (reboot_limit_s = 20 s): " in lost["msg"]
-    assert "; worker" in run.output
-    assert " rebooting for " in run.output
+    told = rf"Pool {FIRST}: node worker\d+ was drained and has not come back for 2\d s \(reboot_limit_s = 20 s\): it is not Ready\. "
+    assert re.match(told, lost["msg"])
+    assert re.search(r" left; worker\d+ rebooting for 1\d s$", run.output, re.MULTILINE)
     finished = roll(FIRST).result(ROLL_S)
     assert not finished["failed"], finished["msg"]
     assert states(drill, FIRST) == ["Done", "Done", "Done"]
+
+
+def test_a_daemon_that_is_silent_is_no_lost_node(
+    drill: Drill, roll: Rolls, supervise: t.Callable[[str, str], None]
+) -> None:
+    prepare(drill, "with-a-silent-daemon", FIRST)
+    run = roll(FIRST, reboot_s=5, reboot_limit_s=20)
+    run.wait_for("1 draining", ROLL_S)
+    supervise("stop", "machine-config-daemons")
+    try:
+        silent = run.result(ROLL_S)
+    finally:
+        supervise("start", "machine-config-daemons")
+    assert silent["failed"]
+    assert "its kubelet is Ready, but its machine-config-daemon is silent. " in silent["msg"]
+    finished = roll(FIRST).result(ROLL_S)
+    assert not finished["failed"], finished["msg"]
 
 
 def test_several_pools_roll_at_once_and_their_lines_stay_apart(client: KubeClient, drill: Drill, roll: Rolls) -> None:

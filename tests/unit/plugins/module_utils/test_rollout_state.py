@@ -266,8 +266,26 @@ def test_only_our_mark_is_taken_from_a_pool_that_somebody_unpaused() -> None:
     assert step.release is not None
 
 
-def test_a_persons_pause_is_neither_released_nor_waited_for() -> None:
-    assert step_of(three_zones(zones("zone-0", marked=False)), Limits()) == Step()
+@pytest.mark.parametrize(
+    ("pools", "says"),
+    [
+        ([*zones("zone-0"), *zones("zone-1", marked=False)], "Pool zone-1 is paused by somebody else"),
+        ([*zones("zone-0", "zone-2", marked=False), *zones("zone-1")], "Pools zone-0, zone-2 are paused"),
+        (
+            [*zones("zone-0", paused=False, marked=False), *zones("zone-1", marked=False)],
+            "Pool zone-1 is paused by somebody else",
+        ),
+    ],
+)
+def test_a_persons_pause_is_not_lifted_and_stops_every_release(pools: list[t.Any], says: str) -> None:
+    step = step_of(three_zones(pools), Limits(max_disrupted_share=1.0))
+    assert step.release is None
+    assert (step.fail or "").startswith(says)
+
+
+def test_a_persons_pause_does_not_matter_where_nothing_is_to_do() -> None:
+    cluster = snapshot(UPDATED_NODES, [pool(paused=True)])
+    assert next_step(cluster, [verdict_of(cluster)], Limits()) == Step()
 
 
 def test_a_pool_in_two_custom_roles_loses_the_node() -> None:
