@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import heapq
 import sys
 import typing as t
+from collections import Counter
 from dataclasses import dataclass, field
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import Node, Scenario, Vm
@@ -14,7 +16,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenari
 
 @dataclass(eq=False)
 class Guest:
-    """A VM, now on ``machine``."""
+    """A VM, now on ``machine``; ``number`` counts those of its operating system."""
 
     vm: Vm
     number: int
@@ -78,6 +80,8 @@ class Machine:
     uncordoned_at: t.Optional[float] = None
     done_at: t.Optional[float] = None
     attempts: t.List[t.Tuple[float, float]] = field(default_factory=list)
+    # After each attempt that failed, how long the next one is put off.
+    pauses_s: t.List[float] = field(default_factory=list)
     last: Leaving = field(default_factory=Leaving)
 
     @property
@@ -101,16 +105,16 @@ class Cluster:
 
     def __init__(self, scenario: Scenario) -> None:
         self.machines: list[Machine] = []
-        self.guests: list[Guest] = []
+        seen: Counter[str] = Counter()
         for node in [*scenario.rolling, *scenario.others]:
             stop_s = scenario.durations.pod_stop_s if node.pod_stop_s is None else node.pod_stop_s
             machine = Machine(node, len(self.machines), stop_s, node.pods)
             self.machines.append(machine)
             for vm in node.vms:
-                guest = Guest(vm, len(self.guests), machine)
-                self.guests.append(guest)
-                machine.guests[guest] = None
-        self._next_pod = 0
+                seen[vm.system] += 1
+                machine.guests[Guest(vm, seen[vm.system], machine)] = None
+        # A heap of those that take pods, with how many each has; it lasts until a machine changes.
+        self._takers: list[tuple[int, int]] | None = None
 
     def target(self, source: Machine) -> Machine | None:
         """Return where the scheduler puts a guest that leaves: the open machine with the fewest.
@@ -130,19 +134,18 @@ class Cluster:
                 found, fewest = machine, load
         return found or tainted
 
+    def changed(self) -> None:
+        """Take note that a machine may be open, or tainted, that was not, or the other way round."""
+        self._takers = None
+
     def place_pod(self) -> None:
-        """Start an evicted pod's successor on the next machine that takes it."""
-        machines = self.machines
-        fallback = None
-        for offset in range(len(machines)):
-            machine = machines[(self._next_pod + offset) % len(machines)]
-            if machine.cordoned or machine.down:
-                continue
-            if not machine.tainted:
-                self._next_pod = machine.number + 1
-                machine.pods += 1
-                return
-            fallback = fallback or machine
-        if fallback is not None:
-            self._next_pod = fallback.number + 1
-            fallback.pods += 1
+        """Start an evicted pod's successor where there are fewest."""
+        if self._takers is None:
+            takers = [machine for machine in self.machines if machine.open]
+            takers = [machine for machine in takers if not machine.tainted] or takers
+            self._takers = [(machine.pods, machine.number) for machine in takers]
+            heapq.heapify(self._takers)
+        if self._takers:
+            _pods, number = self._takers[0]
+            self.machines[number].pods += 1
+            heapq.heapreplace(self._takers, (self.machines[number].pods, number))

@@ -23,6 +23,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenari
     Scenario,
     Seconds,
     Vm,
+    spread_around,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._machines import Machines, disrupted_at_once
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_limits import (
@@ -247,14 +248,14 @@ def _read_durations(given: t.Mapping[str, t.Any]) -> tuple[Durations, bool]:
     """Return the durations, and whether the pods' own was given."""
     names = [field.name for field in dataclasses.fields(Durations) if field.name != "migration_s"]
     read: dict[str, t.Any] = {name: _seconds(name, given[name]) for name in names if given.get(name) is not None}
-    if given.get("migration_s") is not None:
-        read["migration_s"] = {**SEED_MIGRATION_S, **_read_migration_s(given["migration_s"])}
+    migration_s = {} if given.get("migration_s") is None else given["migration_s"]
+    if not isinstance(migration_s, dict):
+        raise InvalidValue("migration_s", migration_s, "a dictionary of operating systems and seconds")
+    read["migration_s"] = _read_migration_s({**SEED_MIGRATION_S, **migration_s})
     return Durations(**read), "pod_stop_s" in read
 
 
-def _read_migration_s(given: t.Any) -> dict[str, Seconds]:
-    if not isinstance(given, dict):
-        raise InvalidValue("migration_s", given, "a dictionary of operating systems and seconds")
+def _read_migration_s(given: t.Mapping[str, t.Any]) -> dict[str, Seconds]:
     found: dict[str, Seconds] = {}
     for system, value in given.items():
         name = f"migration_s.{system}"
@@ -263,7 +264,7 @@ def _read_migration_s(given: t.Any) -> dict[str, Seconds]:
                 raise InvalidValue(name, value, "seconds, or a list of measured seconds")
             found[system] = [_seconds(name, one) for one in value]
         else:
-            found[system] = _seconds(name, value)
+            found[system] = spread_around(_seconds(name, value))
     return found
 
 

@@ -23,7 +23,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenari
 )
 
 CLUSTER_LIMIT, NODE_LIMIT = "cluster", "node"
-# Steps through a list of measured times that meet all of them before any comes again.
+# A prime, so that steps of it through a list of times meet all of them before any comes again.
 _STRIDE = 7919
 
 
@@ -147,8 +147,7 @@ class Migrations:
     def _copy_s(self, guest: Guest) -> float:
         seconds = self._durations.copy_s(guest.vm.system)
         if not isinstance(seconds, (int, float)):
-            index = self._seed + guest.number + guest.moves * len(self._cluster.guests)
-            seconds = seconds[index * _STRIDE % len(seconds)]
+            seconds = seconds[(self._seed + guest.number + guest.moves) * _STRIDE % len(seconds)]
         if self._bandwidth_bytes_s:
             return max(float(seconds), guest.vm.memory_bytes / self._bandwidth_bytes_s)
         return float(seconds)

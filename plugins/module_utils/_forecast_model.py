@@ -156,7 +156,8 @@ class _Simulation:
     # The node controller: which node's turn it is.
 
     def _touch(self, run: PoolRun) -> None:
-        """Let the node controller look at a pool, 5 s from now unless it is going to anyway."""
+        """Let the node controller look at a pool that has changed, 5 s from now unless it is going to anyway."""
+        self._cluster.changed()
         if not run.delayed:
             run.delayed = True
             self._clock.call(self._clock.now + CONTROLLER_DELAY_S, self._delay_over, run)
@@ -300,7 +301,8 @@ class _Simulation:
         if not attempt.failed:
             self._clock.start(self._annotate(attempt))
             return
-        self._clock.call(self._clock.now + self._pause_s(machine), self._drain_again, machine, attempt.client)
+        machine.pauses_s.append(self._pause_s(machine))
+        self._clock.call(self._clock.now + machine.pauses_s[-1], self._drain_again, machine, attempt.client)
         self._free_worker()
 
     def _pause_s(self, machine: Machine) -> float:

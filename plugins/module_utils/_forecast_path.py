@@ -16,7 +16,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_migrati
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_model import PoolRun, Trace
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import (
     CONTROLLER_DELAY_S,
-    DRAIN_RETRY_S,
     Scenario,
 )
 
@@ -76,7 +75,7 @@ def describe_wait(what: str, scenario: Scenario) -> str:
         PODS: "pods and VMs that shut down",
         REQUESTS: f"{client}, which sends {controllers.requests_per_s:g} requests a second",
         WORKERS: f"nodes that wait for one of {controllers.drain_workers} drain workers",
-        RETRY: "the minute between two attempts at a drain",
+        RETRY: "the pauses between two attempts at a drain",
         TURN: "the node controller, which gives nodes their turn",
         DELAYS: "the fixed delays of controller and daemons",
     }[what]
@@ -158,8 +157,8 @@ def _outside_attempts(machine: Machine, start: float, end: float) -> list[tuple[
     """Split a time in which nothing had to be waited for but the drain itself: attempts, pauses, waits for a worker."""
     spans = []
     at = start
-    for (_began, paused), (resumed, _ended) in zip(machine.attempts, machine.attempts[1:]):
-        until = min(paused + DRAIN_RETRY_S, resumed)
+    for (_began, paused), (resumed, _ended), pause_s in zip(machine.attempts, machine.attempts[1:], machine.pauses_s):
+        until = min(paused + pause_s, resumed)
         for what, low, high in ((RETRY, paused, until), (WORKERS, until, resumed)):
             low, high = max(low, at), min(high, end)
             if low < high:

@@ -55,7 +55,8 @@ options:
         type: raw
       migration_s:
         description:
-          - By operating system, the time in which a virtual machine is copied - a number, or a list of measured ones.
+          - By operating system, the time in which a virtual machine is copied - a list of measured times, or their
+            mean, which is then spread as in the reference architecture (35 % of the machines take half of it).
           - The reference architecture's means unless given (rhel 14, fedora 23, windows 12, default 14).
         type: dict
       target_start_s:

@@ -196,7 +196,7 @@ def test_after_ten_minutes_the_pauses_are_longer() -> None:
 
 
 def test_a_vm_that_migrates_waits_for_a_slot_of_its_node() -> None:
-    trace = simulate(scenario(1, 1, {"rhel": 3}, limits=(20, 1), migration_s={"rhel": 50}, target_start_s=0))
+    trace = simulate(scenario(1, 1, {"rhel": 3}, limits=(20, 1), migration_s={"rhel": [50]}, target_start_s=0))
     times = sorted(migrating(trace))
     assert all(after[0] >= before[1] for before, after in zip(times, times[1:]))
     # A slot stays empty until somebody looks again, at most 5 s.
@@ -231,7 +231,7 @@ def test_measured_times_are_used_evenly() -> None:
 
 
 def test_a_bandwidth_limit_stretches_large_memories() -> None:
-    told = scenario(1, 1, {"rhel": 2})
+    told = scenario(1, 1, {"rhel": 2}, migration_s={"rhel": [14]})
     vms = tuple(
         dataclasses.replace(vm, memory_bytes=size * 2**30) for vm, size in zip(told.pools[0].nodes[0].vms, (1, 64))
     )
