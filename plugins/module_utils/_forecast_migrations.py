@@ -1,22 +1,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to virtscale.tuning: no promise is made to other collections.
-"""What virt-controller does with the VMs that a drain evicts: a queue without order in front of two limits.
+"""What virt-controller does with the VMs that a drain evicts: two queues without order in front of two limits.
 
-The evacuation controller makes migration objects for a node's marked VMs when it finds a free slot, and looks again
-after 5 s when it finds none. Each object then looks for a slot by itself, again every 5 s: a freed slot goes to
-whoever looks first, and is empty until then.
+The evacuation controller makes as many migration objects for a node's marked VMs as it sees slots free, and looks
+again after 5 s when it sees none; nothing tells it of a migration that ended, because that VM is on another node by
+then. It counts a migration as running a moment after that has begun, so it makes some objects too many. These look
+for a slot by themselves, again every 5 s. A freed slot goes to whoever looks first, and is empty until then.
 """
 
 from __future__ import annotations
 
 import typing as t
+from collections import deque
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_clock import Clock, Process
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_cluster import Cluster, Guest, Machine, Move
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import (
     CREATION_RETRY_S,
     CREATION_SEEN_S,
+    OBJECT_SEEN_S,
+    OBJECT_STEP_S,
+    PHASE_SEEN_S,
     RESTARTS,
     SLOT_RETRY_S,
     Scenario,
@@ -41,6 +46,8 @@ class Migrations:
         self._marked: dict[Machine, list[Guest]] = {}
         self._look_again: set[Machine] = set()
         self._created_at = float("-inf")
+        # Migrations that the evacuation controller does not count yet: when each began, and where.
+        self._begun: deque[tuple[float, Machine]] = deque()
         self._outbound: dict[Machine, int] = {}
         self.active = 0
         self.queued = 0
@@ -73,15 +80,17 @@ class Migrations:
         move.ended_at = self._clock.now + self._durations.target_start_s
 
     def _evacuate(self, machine: Machine) -> None:
-        """Let a machine's marked guests queue up for migration, if there is a free slot for any."""
+        """Let as many of a machine's marked guests look for a slot as there seem to be."""
         marked = self._marked.get(machine)
         if not marked:
             return
-        held = self._held(machine)
-        if held is None:
-            for guest in marked:
-                self._clock.start(self._migrate(guest))
-            marked.clear()
+        free = self._seemingly_free(machine)
+        if free > 0:
+            for number, guest in enumerate(marked[:free]):
+                self._clock.start(self._migrate(guest), self._clock.now + number * OBJECT_STEP_S)
+            del marked[:free]
+            # Its own objects make it look again.
+            self._clock.call(self._clock.now + OBJECT_SEEN_S, self._evacuate, machine)
         elif machine not in self._look_again:
             self._look_again.add(machine)
             self._clock.call(self._clock.now + SLOT_RETRY_S, self._evacuate_again, machine)
@@ -89,6 +98,15 @@ class Migrations:
     def _evacuate_again(self, machine: Machine) -> None:
         self._look_again.discard(machine)
         self._evacuate(machine)
+
+    def _seemingly_free(self, machine: Machine) -> int:
+        while self._begun and self._begun[0][0] + PHASE_SEEN_S <= self._clock.now:
+            self._begun.popleft()
+        begun_here = sum(source is machine for _at, source in self._begun)
+        return min(
+            self._limits.per_cluster - self.active + len(self._begun),
+            self._limits.per_node - self._outbound.get(machine, 0) + begun_here,
+        )
 
     def _held(self, machine: Machine) -> str | None:
         if self.active >= self._limits.per_cluster:
@@ -126,6 +144,8 @@ class Migrations:
         self._outbound[move.source] = self._outbound.get(move.source, 0) + 1
         self.most_outbound = max(self.most_outbound, self._outbound[move.source])
         target.coming[move.guest] = None
+        self._begun.append((self._clock.now, move.source))
+        self._clock.call(self._clock.now + PHASE_SEEN_S, self._evacuate, move.source)
         self._note()
 
     def _end(self, move: Move, target: Machine) -> None:
@@ -142,7 +162,6 @@ class Migrations:
         source.sources[guest] = self._clock.now + self._durations.source_ends_s
         source.left(source.sources[guest], move.marked_at, move)
         self._note()
-        self._evacuate(source)
 
     def _copy_s(self, guest: Guest) -> float:
         seconds = self._durations.copy_s(guest.vm.system)

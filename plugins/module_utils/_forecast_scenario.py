@@ -51,8 +51,12 @@ DAEMON_REACTS_S = 1.0
 DAEMON_ATTEMPTS_FAST = 5
 SLOT_RETRY_S = 5.0
 CREATION_RETRY_S = 1.0
-# From the creation of a target pod until virt-controller's cache has seen it.
-CREATION_SEEN_S = 0.1
+# Moments of virt-controller: from one migration object to the next; until its cache has seen a target pod that it made,
+# an object that it made, the phase of a migration that has begun.
+OBJECT_STEP_S = 0.05
+CREATION_SEEN_S = 0.02
+OBJECT_SEEN_S = 0.1
+PHASE_SEEN_S = 0.15
 # One request to the API server and back.
 REQUEST_S = 0.015
 # How long the rollout of this collection takes to see that a pool is through and to release the next.
