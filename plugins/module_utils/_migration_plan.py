@@ -111,6 +111,11 @@ def plan_migration(facts: t.Mapping[str, t.Any], wishes: MigrationWishes, *, loo
     return _Planner(facts, wishes).plan(look)
 
 
+def planned_pools(rows: t.Iterable[Row]) -> list[str]:
+    """Return the pools of which a plan's rows tell."""
+    return [str(one["where"]).partition(" ")[2] for one in rows if one["what"] == _WHAT]
+
+
 class _Planner:
     """Makes one plan."""
 
@@ -260,6 +265,6 @@ def _limit_rows(facts: t.Mapping[str, t.Any]) -> list[Row]:
 
 def _said(one: Row) -> str:
     value = one["effective"]
-    if one["status"] in ("would_change", "pending"):
+    if one["status"] in ("would_change", "pending") and one["before"] != one["wanted"]:
         value = f"{one['before'] or 'none'} -> {one['wanted'] or 'none'}"
     return "; ".join(part for part in (value, one["why"]) if part)

@@ -170,7 +170,11 @@ import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import PLAN_SPEC, confirmed
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_plan import MigrationWishes, plan_migration
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration_plan import (
+    MigrationWishes,
+    plan_migration,
+    planned_pools,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_proof import prove
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal
 
@@ -201,7 +205,7 @@ def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     plan = plan_migration(facts, wishes, look="virtual_machines" in facts and not before)
     rows = confirmed(params["expected_rows"], plan.rows, check_mode, given_back=not present)
     if before and not check_mode:
-        rows += prove(before, facts, params["pools"])
+        rows += prove(before, facts, planned_pools(params["expected_rows"]))
     return {**plan.as_result(), "rows": rows}
 
 

@@ -7,7 +7,11 @@ import typing as t
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import confirmed
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_plan import MigrationPlan, plan_migration
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration_plan import (
+    MigrationPlan,
+    plan_migration,
+    planned_pools,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_proof import prove
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_trigger import trigger
 from ansible_collections.virtscale.tuning.plugins.module_utils._objects import merged
@@ -230,6 +234,7 @@ def test_what_came_of_the_plan() -> None:
 
 def test_what_came_of_a_removal() -> None:
     plan = plan_migration(migrated(), removal())
+    assert planned_pools(plan.rows) == ["zone-0"]
     now = plan_migration(facts(), removal(), look=False)
     [row] = confirmed(plan.rows, now.rows, check_mode=False, given_back=True)
     assert (row["status"], row["effective"]) == ("changed", None)
