@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils import _forecast_path as path
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_model import PoolRun, Trace, simulate
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_model import simulate
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import (
     DRAIN_ALARM_S,
     STAYS,
@@ -18,6 +18,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenari
     Pool,
     Scenario,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_trace import PoolRun, Trace
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import describe_seconds
 
 # Points of the curve: enough for a picture as wide as a page.

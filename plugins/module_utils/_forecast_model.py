@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 import typing as t
 from collections import deque
-from dataclasses import dataclass
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_clock import Clock, Process, TokenBucket
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_cluster import Cluster, Machine, Move
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_cluster import Cluster, Machine
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_drains import Attempt, Client, Drains
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_migrations import Migrations
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import (
@@ -29,61 +28,12 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenari
     NODE_WORKERS,
     RELEASE_S,
     REQUEST_S,
-    Pool,
     Scenario,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_trace import Moment, PoolRun, Trace
 
 # A rollout that takes longer than this is not one that anybody would start.
 _LONGEST_S = 30 * 86400.0
-
-
-@dataclass(eq=False)
-class PoolRun:
-    """One pool's part of the rollout."""
-
-    pool: Pool
-    machines: list[Machine]
-    released_at: float | None = None
-    ended_at: float | None = None
-    # Its place in the node controller's queue: waiting for the delay, for a worker, or being looked at.
-    delayed: bool = False
-    ready: bool = False
-    looked_at: bool = False
-    status: tuple[int, ...] = ()
-
-    @property
-    def peak(self) -> int:
-        """The most of its nodes that are out of service at once."""
-        return min(self.pool.max_unavailable, len(self.machines))
-
-
-class Moment(t.NamedTuple):
-    """How many of each there were from this second on."""
-
-    at_s: float
-    migrating: int
-    queued: int
-    draining: int
-    rebooting: int
-    out_of_service: int
-
-
-@dataclass
-class Trace:
-    """What happened when, in seconds from the release of the first pool."""
-
-    scenario: Scenario
-    pools: list[PoolRun]
-    moves: list[Move]
-    moments: list[Moment]
-    most_migrations: int
-    most_outbound: int
-    events: int
-
-    @property
-    def total_s(self) -> float:
-        """When the last pool said that it is through."""
-        return max((run.ended_at or 0.0 for run in self.pools), default=0.0)
 
 
 def simulate(scenario: Scenario) -> Trace:

@@ -13,11 +13,11 @@ import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_cluster import Machine, Move
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_migrations import CLUSTER_LIMIT, NODE_LIMIT
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_model import PoolRun, Trace
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import (
     CONTROLLER_DELAY_S,
     Scenario,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_trace import PoolRun, Trace
 
 REBOOT = "reboot"
 MIGRATION = "migration"

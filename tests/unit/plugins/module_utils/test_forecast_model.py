@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_clock import Clock, TokenBucket
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_cluster import Machine
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_model import Trace, simulate
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_model import simulate
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_path import critical_path, shares
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import (
     DRAIN_SLOW_RETRY_S,
@@ -19,6 +19,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenari
     STOPS,
     Scenario,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_trace import Trace
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.forecast_scenarios import (
     reference,
     scenario,
