@@ -126,9 +126,12 @@ class Drill:
         self._sizes = {name.replace("_", "-"): size for name, size in sizes.items()}
 
     def __enter__(self) -> Drill:
+        self._clean()
+        for name in self._sizes:
+            self.kubectl("label", "nodes", "--all", f"node-role.kubernetes.io/{name}-")
         self.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        spare = [one["metadata"]["name"] for one in self.client.list(NODES).items if self._plain(one)]
-        assert len(spare) >= sum(self._sizes.values()), "too few workers are in no custom pool"
+        self.wait_until(lambda: len(self._spare()) >= sum(self._sizes.values()), "enough workers are in no custom pool")
+        spare = self._spare()
         for name, size in self._sizes.items():
             self.nodes[name] = [spare.pop() for _index in range(size)]
             self.kubectl.apply(pool(name))
@@ -138,10 +141,7 @@ class Drill:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        kinds = "kubeletconfigs,machineconfigs"
-        mine = self.kubectl("get", kinds, "--output", "name").stdout.split()
-        self.kubectl.delete(*(name for name in mine if name.split("/")[1].startswith("99-drill")))
-        self.kubectl("delete", f"namespace/{NAMESPACE}", "--wait=false")
+        self._clean()
         for name, nodes in self.nodes.items():
             # Nobody may be in the middle of an update when the pool goes.
             self.kubectl.apply(pool(name, paused=False, maxUnavailable=max(1, len(nodes))))
@@ -172,6 +172,15 @@ class Drill:
                 pytest.fail(f"waited {timeout_s:g} s, but not so: {what}")
             time.sleep(0.5)
 
+    def _clean(self) -> None:
+        """Delete what the tests put there; at the start too, for a run before this one may have been killed."""
+        mine = self.kubectl("get", "kubeletconfigs,machineconfigs", "--output", "name").stdout.split()
+        self.kubectl.delete(*(name for name in mine if name.split("/")[1].startswith("99-drill")))
+        self.kubectl("delete", f"namespace/{NAMESPACE}", "--ignore-not-found")
+
+    def _spare(self) -> list[str]:
+        return [one["metadata"]["name"] for one in self.client.list(NODES).items if self._plain(one)]
+
     def _settled(self) -> bool:
         return all(self._pool_settled(name, nodes) for name, nodes in self.nodes.items())
 
@@ -189,5 +198,11 @@ class Drill:
         return str(self.node(name)["metadata"]["annotations"].get(f"{MCO}/currentConfig", ""))
 
     def _plain(self, node: Object) -> bool:
-        labels = [label for label in node["metadata"]["labels"] if label.startswith("node-role.kubernetes.io/")]
-        return labels == ["node-role.kubernetes.io/worker"] and zone_of(node) == "worker" and not out_of_service(node)
+        roles = {label for label in node["metadata"]["labels"] if label.startswith("node-role.kubernetes.io/")}
+        # Those that a killed run has left in these very pools are as good.
+        mine = {f"node-role.kubernetes.io/{name}" for name in self._sizes}
+        return (
+            roles - mine == {"node-role.kubernetes.io/worker"}
+            and zone_of(node) == "worker"
+            and not out_of_service(node)
+        )

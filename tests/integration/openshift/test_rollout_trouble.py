@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.lab.standins.node_protocol import NEVER_COMES_BACK
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import MACHINE_CONFIG_POOLS, KubeClient
 
 from .conftest import Rolls
 from .drill import NAMESPACE, Drill, Kubectl, budget, deployment, machine_config
@@ -88,8 +88,8 @@ def test_a_node_that_does_not_come_back_is_named_and_the_next_run_finishes(drill
     finally:
         drill.kubectl("annotate", "nodes", *drill.nodes[FIRST], f"{NEVER_COMES_BACK}-")
     assert lost["failed"]
-    told = rf"Pool {FIRST}: node worker\d+ was drained and has not come back for 2\d s \(reboot_limit_s = 20 s\): it is not Ready\. "
-    assert re.match(told, lost["msg"])
+    assert re.match(rf"Pool {FIRST}: node worker\d+ was drained and has not come back for 2\d s ", lost["msg"])
+    assert "(reboot_limit_s = 20 s): it is not Ready. " in lost["msg"]
     assert re.search(r" left; worker\d+ rebooting for 1\d s$", run.output, re.MULTILINE)
     finished = roll(FIRST).result(ROLL_S)
     assert not finished["failed"], finished["msg"]
@@ -111,6 +111,22 @@ def test_a_daemon_that_is_silent_is_no_lost_node(
     assert "its kubelet is Ready, but its machine-config-daemon is silent. " in silent["msg"]
     finished = roll(FIRST).result(ROLL_S)
     assert not finished["failed"], finished["msg"]
+
+
+def test_a_person_who_pauses_a_rolling_pool_stops_the_run(client: KubeClient, drill: Drill, roll: Rolls) -> None:
+    prepare(drill, "with-a-brake", FIRST, SECOND)
+    run = roll(FIRST, SECOND)
+    run.wait_for(f"pool {FIRST}: 1/3 updated", ROLL_S)
+    client.merge_patch(MACHINE_CONFIG_POOLS, FIRST, {"spec": {"paused": True}}, field_manager="a-person")
+    stopped = run.result(ROLL_S)
+    assert stopped["failed"]
+    assert stopped["msg"].startswith(f"Pool {FIRST} is paused by somebody else and not up to date")
+    assert stopped["msg"].endswith(f"Still paused by this collection, for the next run: {SECOND}.")
+    assert states(drill, SECOND) == ["Done", "Done", "Done"]
+    client.merge_patch(MACHINE_CONFIG_POOLS, FIRST, {"spec": {"paused": False}}, field_manager="a-person")
+    finished = roll(FIRST, SECOND).result(ROLL_S)
+    assert not finished["failed"], finished["msg"]
+    assert [pool["released"] for pool in finished["pools"]] == [False, True]
 
 
 def test_several_pools_roll_at_once_and_their_lines_stay_apart(client: KubeClient, drill: Drill, roll: Rolls) -> None:
