@@ -206,7 +206,9 @@ def parse_stranded(pods: t.Iterable[Object]) -> dict[str, str]:
         owner = (item["metadata"].get("labels") or {}).get(_OWNER_LABEL)
         for condition in (item.get("status") or {}).get("conditions") or []:
             if owner and condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-                stranded[owner] = f"no node takes its target pod ({_words(condition.get('message'))})"
+                # What preemption would bring is of no use: it moves no virtual machine.
+                why = _words((condition.get("message") or "").partition(" preemption:")[0])
+                stranded[owner] = f"no node takes its target pod ({why})"
     return stranded
 
 

@@ -116,6 +116,26 @@ def budget(name: str, app: str, **spec: t.Any) -> Object:
     }
 
 
+def virtual_machine(name: str, where: t.Mapping[str, str], **annotations: str) -> Object:
+    """A virtual machine on nodes with these labels, which is to migrate when it is evicted."""
+    return {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "runStrategy": "Always",
+            "template": {
+                "metadata": {"annotations": {f"lab.virtscale/{key}": value for key, value in annotations.items()}},
+                "spec": {
+                    "nodeSelector": where,
+                    "evictionStrategy": "LiveMigrate",
+                    "domain": {"devices": {}, "memory": {"guest": "128Mi"}},
+                },
+            },
+        },
+    }
+
+
 class Drill:
     """Custom pools of a few plain workers each, which are given back at the end with all that was put there."""
 

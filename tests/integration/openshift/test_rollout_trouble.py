@@ -9,14 +9,20 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.lab.standins.node_protocol import NEVER_COMES_BACK
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import MACHINE_CONFIG_POOLS, KubeClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
+    MACHINE_CONFIG_POOLS,
+    KubeClient,
+    Resource,
+)
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_drains import GUESTS
 
 from .conftest import Rolls
-from .drill import NAMESPACE, Drill, Kubectl, budget, deployment, machine_config
+from .drill import NAMESPACE, Drill, Kubectl, budget, deployment, machine_config, virtual_machine
 from .sampler import MCO, Sampler, pools_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
+MACHINES = Resource("kubevirt.io/v1", "virtualmachines")
 FIRST, SECOND = "drill-a", "drill-b"
 KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
 # One node takes half a minute here; the rest is for a machine that is busy.
@@ -77,6 +83,42 @@ def test_a_budget_that_blocks_a_drain_is_named_and_the_next_run_finishes(drill: 
     assert not finished["failed"], finished["msg"]
     assert [(pool["phase"], pool["released"]) for pool in finished["pools"]] == [("updated", False)]
     drill.kubectl.delete("deployment/db")
+
+
+def test_machines_that_cannot_leave_are_named_and_those_that_wait_for_their_migration_are_not(
+    client: KubeClient, drill: Drill, roll: Rolls
+) -> None:
+    pool, alone = {f"node-role.kubernetes.io/{FIRST}": ""}, {"kubernetes.io/hostname": drill.nodes[FIRST][0]}
+    drill.kubectl.apply(
+        virtual_machine("stays", alone, **{"not-migratable": "PVC disk is not shared"}),
+        virtual_machine("pinned", alone),
+        *(virtual_machine(f"moves-{letter}", pool) for letter in "ab"),
+    )
+
+    def running() -> set[str]:
+        return {
+            one["metadata"]["name"]
+            for one in client.list(GUESTS, NAMESPACE).items
+            if one.get("status", {}).get("phase") == "Running"
+        }
+
+    drill.wait_until(lambda: len(running()) == 4, "the machines run")
+    prepare(drill, "with-machines", FIRST)
+    blocked = roll(FIRST, drain_limit_s=60).result(ROLL_S)
+    assert blocked["failed"]
+    assert {one["node"] for one in blocked["blocked"]} == {drill.nodes[FIRST][0]}
+    pinned, stays = sorted(one["why"] for one in blocked["blocked"])
+    assert stays == f"virtual machine {NAMESPACE}/stays cannot live-migrate: PVC disk is not shared"
+    assert pinned.startswith(
+        f"the live migration of virtual machine {NAMESPACE}/pinned fails: no node takes its target"
+    )
+    assert f"Pool {FIRST}: the drain of node {drill.nodes[FIRST][0]} has been blocked for " in blocked["msg"]
+    for name in ("stays", "pinned"):
+        stop = {"spec": {"runStrategy": "Halted"}}
+        client.merge_patch(MACHINES, name, stop, namespace=NAMESPACE, field_manager="a-person")
+    finished = roll(FIRST).result(ROLL_S)
+    assert not finished["failed"], finished["msg"]
+    assert running() == {"moves-a", "moves-b"}
 
 
 def test_a_node_that_does_not_come_back_is_named_and_the_next_run_finishes(drill: Drill, roll: Rolls) -> None:

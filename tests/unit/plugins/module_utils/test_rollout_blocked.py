@@ -74,7 +74,12 @@ def test_what_passes_by_itself_blocks_nothing(found: list[Blocker]) -> None:
     assert found == []
 
 
-UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes fit."}
+UNSCHEDULABLE = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/3 nodes fit. preemption: 0/3.",
+}
 BLOCKED = {
     "a budget": (
         blockers([pod("x")], [budget("one")]),
