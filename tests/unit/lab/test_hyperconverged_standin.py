@@ -13,6 +13,7 @@ from ansible_collections.virtscale.tuning.lab.standins.hyperconverged import (
     conditions,
     kubevirt_spec,
     virt_api_spec,
+    with_virt_api_rate,
 )
 from ansible_collections.virtscale.tuning.lab.standins.json_patch import (
     BadPatch,
@@ -50,6 +51,19 @@ def test_the_annotation_patches_virt_api() -> None:
 
 def test_without_the_annotation_virt_api_has_its_own_number() -> None:
     assert virt_api_spec({"spec": {"replicas": 4}}, kubevirt_spec(hyperconverged()), replicas=2) == {"replicas": 2}
+
+
+def test_one_virt_api_asks_as_much_as_all_replicas() -> None:
+    spec = with_virt_api_rate(kubevirt_spec(hyperconverged()), replicas=4)
+    assert spec["configuration"]["migrations"] == LIMITS
+    limiter = spec["configuration"]["apiConfiguration"]["restClient"]["rateLimiter"]["tokenBucketRateLimiter"]
+    assert limiter == {"qps": 20, "burst": 40}
+
+
+def test_a_rate_that_somebody_set_stays() -> None:
+    own = {"op": "add", "path": "/spec/configuration/apiConfiguration", "value": {"restClient": {}}}
+    spec = kubevirt_spec(hyperconverged(json.dumps([own])))
+    assert with_virt_api_rate(spec, replicas=4) == spec
 
 
 @pytest.mark.parametrize(
