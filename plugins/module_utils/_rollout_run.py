@@ -111,15 +111,16 @@ class Rollout:
             if step.wait is None:
                 # What changes the cluster or ends the run is decided on a fresh read, not on a watch that may lag.
                 snapshot, verdicts, step = self._decide(self._patiently(self._view.fresh))
-            if step.release is not None:
-                self._release(snapshot, step.release)
-                continue
-            if step.wait is None:
+            if step.release is None and step.wait is None:
                 return self._outcome(snapshot, verdicts, step.fail)
             obstacle = first_said(companion.obstacle() for companion in self._companions)
             if obstacle is not None:
                 return self._outcome(snapshot, verdicts, obstacle)
-            self._tell_obstacle(verdicts, step.wait)
+            if step.release is not None:
+                self._release(snapshot, step.release)
+                continue
+            if step.wait is not None:
+                self._tell_obstacle(verdicts, step.wait)
             now = self._clock()
             previous, fingerprint = fingerprint, self._fingerprint(snapshot, verdicts)
             moved = now if fingerprint != previous else moved

@@ -189,6 +189,17 @@ def test_what_a_companion_cannot_bear_ends_the_run_at_once() -> None:
     assert (view.stopped, rider.stopped) == (True, 1)
 
 
+def test_nothing_is_released_against_a_companion() -> None:
+    view = View()
+    rider = Rider(view)
+    rider.hindrance = lambda now: "The playbook is gone."
+    outcome, _said = run(view, rider)
+    assert (outcome.failure, view.released) == (
+        "The playbook is gone. Still paused by this collection, for the next run: zone-0.",
+        [],
+    )
+
+
 def test_what_lags_behind_the_pools_is_waited_for() -> None:
     view = View()
     rider = Rider(view)
