@@ -52,7 +52,7 @@ def requests_of_pod(spec: t.Mapping[str, t.Any]) -> Requests:
     sidecars and stay. Source: the documentation of Kubernetes on sidecar containers, "Resource sharing within
     containers".
     """
-    return Requests(_total(spec, "cpu"), int(_total(spec, "memory")))
+    return Requests(round(_total(spec, "cpu"), 6), int(_total(spec, "memory")))
 
 
 def _total(spec: t.Mapping[str, t.Any], name: str) -> float:
