@@ -23,7 +23,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._migration_survey
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_watch import MigrationWatch
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_words import lines, rows
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import parse_request
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import parse_pace, parse_request
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     **ROLLOUT_SPEC,
@@ -43,6 +43,7 @@ class ActionModule(RolloutAction):
 
     def _rollout(self, arguments: dict[str, t.Any], *companions: t.Any) -> dict[str, t.Any]:
         parse_request(arguments)
+        parse_pace(arguments)
         factor = float(parse_decimal("time_factor", arguments["time_factor"], above=0))
         artifacts = artifacts_directory(self._variables, self._templar.template)
         own_id = current_run(self._variables, self._templar.template).run_id

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster_facts import ClusterReader
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_adapter import AUTH_SPEC
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
@@ -17,8 +19,13 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_drains i
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_orphan import ParentWatch
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_reboots import RebootWatch
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_report import preview, result
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import ROLLOUT_SPEC, parse_request
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import (
+    ROLLOUT_SPEC,
+    parse_pace,
+    parse_request,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Rollout
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_workload import Workload
 
 ARGUMENT_SPEC: dict[str, t.Any] = {**AUTH_SPEC, **ROLLOUT_SPEC}
 # One connection a watch, and some for fresh reads.
@@ -48,8 +55,10 @@ class ActionModule(ActionBase):
         return {name: value for name, value in named.items() if value and name not in self._task.args}
 
     def _rollout(self, arguments: dict[str, t.Any], *companions: Companion) -> dict[str, t.Any]:
-        request = parse_request(arguments)
+        request, pace = parse_request(arguments), parse_pace(arguments)
         client = KubeClient.connect(arguments, _CONNECTIONS)
+        workload = Workload(ClusterReader(client).read(["virtual_machines"]), pace)
+        request = dataclasses.replace(request, workload=workload)
         drains = DrainWatch(client, request.drain_limit_s)
         reboots = RebootWatch(request.reboot_s, request.reboot_limit_s)
         watching: tuple[Companion, ...] = (ParentWatch(), drains, reboots, *companions)

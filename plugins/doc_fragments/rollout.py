@@ -80,4 +80,11 @@ options:
       - The default is an assumption for bare metal.
     type: raw
     default: 300.0
+  durations:
+    description:
+      - What virtual machines and controllers take, for the estimate, in the terms of
+        O(virtscale.tuning.rollout_forecast#module:durations).
+      - The C(pod_stop_s) and C(reboot_s) in it are in place of O(drain_s) and O(reboot_s).
+    type: dict
+    default: {}
 """

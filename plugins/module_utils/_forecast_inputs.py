@@ -67,20 +67,20 @@ def read_scenario(params: t.Mapping[str, t.Any]) -> Scenario:
     if twice:
         raise TuningError(f"pools names {', '.join(twice)} more than once: each pool rolls once.")
     share = parse_decimal("max_disrupted_share", params["max_disrupted_share"], above=0, maximum=1)
-    durations, stop_given = _read_durations(params.get("durations") or {})
+    durations, stop_given = read_durations(params.get("durations") or {})
     rolling, others = (
         _measured(facts, pools, stop_given) if facts else _described(pools, _at_least_0("other_nodes", params))
     )
     nodes = len(others) + sum(len(pool.nodes) for pool in rolling)
     workers = len(Machines.from_facts(facts).workers()) if facts else nodes
-    limits, bandwidth = _read_limits(facts, params.get("limits") or {})
+    limits, bandwidth = read_limits(facts, params.get("limits") or {})
     return Scenario(
         pools=tuple(rolling),
         others=tuple(others),
         limits=limits,
         bandwidth_bytes_s=bandwidth,
         durations=durations,
-        controllers=_read_controllers(params.get("durations") or {}, params["drain_by"]),
+        controllers=read_controllers(params.get("durations") or {}, params["drain_by"]),
         one_at_a_time=params["one_at_a_time"],
         max_disrupted=disrupted_at_once(workers, share),
     )
@@ -102,7 +102,7 @@ def _measured(
 ) -> tuple[list[Pool], list[Node]]:
     """Return the pools that roll with their nodes as measured, and the other nodes that may take VMs."""
     machines = Machines.from_facts(facts)
-    nodes = _MeasuredNodes(facts, stop_given)
+    nodes = MeasuredNodes(facts, stop_given)
     rolling = []
     for wish in wishes:
         name = wish["name"]
@@ -123,7 +123,7 @@ def _measured(
     return rolling, [nodes.node(name) for name in open_for_more]
 
 
-class _MeasuredNodes:
+class MeasuredNodes:
     """What runs on each node by the facts."""
 
     def __init__(self, facts: Facts, stop_given: bool) -> None:
@@ -225,7 +225,7 @@ def _at_least_0(name: str, params: t.Mapping[str, t.Any]) -> int:
     return parse_int(name, params.get(name) or 0, minimum=0, maximum=_MOST["nodes"])
 
 
-def _read_limits(facts: Facts, given: t.Mapping[str, t.Any]) -> tuple[MigrationLimits, float]:
+def read_limits(facts: Facts, given: t.Mapping[str, t.Any]) -> tuple[MigrationLimits, float]:
     """Return the limits in effect, each unless another one is given, and the bandwidth in bytes a second."""
     known = (PER_CLUSTER, PER_NODE, BANDWIDTH)
     # The other fields of liveMigrationConfig are no limits of this kind: they may be given along with them.
@@ -244,7 +244,7 @@ def _read_limits(facts: Facts, given: t.Mapping[str, t.Any]) -> tuple[MigrationL
     return MigrationLimits(per_cluster, per_node), float(bytes_s)
 
 
-def _read_durations(given: t.Mapping[str, t.Any]) -> tuple[Durations, bool]:
+def read_durations(given: t.Mapping[str, t.Any]) -> tuple[Durations, bool]:
     """Return the durations, and whether the pods' own was given."""
     names = [field.name for field in dataclasses.fields(Durations) if field.name != "migration_s"]
     read: dict[str, t.Any] = {name: _seconds(name, given[name]) for name in names if given.get(name) is not None}
@@ -268,7 +268,8 @@ def _read_migration_s(given: t.Mapping[str, t.Any]) -> dict[str, Seconds]:
     return found
 
 
-def _read_controllers(given: t.Mapping[str, t.Any], drain_by: str) -> Controllers:
+def read_controllers(given: t.Mapping[str, t.Any], drain_by: str) -> Controllers:
+    """Return the controllers' numbers, with those of the daemons that the durations give."""
     controllers = Controllers(drain_by_daemon=drain_by == "daemon")
     for name in ("daemon_poll_s", "daemon_reacts_s"):
         if given.get(name) is not None:

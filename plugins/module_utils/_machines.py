@@ -106,7 +106,7 @@ class Machines:
         return {"metadata": {"annotations": {PAUSE_MARK: why}}, "spec": {"paused": True}}
 
     def duration(self, nodes_by_pool: t.Mapping[str, int], at_once: t.Mapping[str, int] | None = None) -> str:
-        """Return how long pools take one after the other, and how many nodes that are.
+        """Return how long pools take one after the other, and how many nodes that are, virtual machines left out.
 
         :param at_once: maxUnavailable of pools as it is going to be.
         """
@@ -116,7 +116,8 @@ class Machines:
             size = (at_once or {}).get(pool) or (found.at_once(len(self.members(pool))) if found else 1)
             parts.append(estimate(nodes, size, drain_s=self.drain_s, reboot_s=self.reboot_s))
         nodes = sum(nodes_by_pool.values())
-        return f"{nodes} {'node' if nodes == 1 else 'nodes'}, about {describe_seconds(total(parts))}"
+        lasting = describe_seconds(total(parts))
+        return f"{nodes} {'node' if nodes == 1 else 'nodes'}, about {lasting} without virtual machines"
 
 
 def _seconds(parameter: str, value: t.Any) -> float:

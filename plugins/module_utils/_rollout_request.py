@@ -20,6 +20,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Pool, Snapshot
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_reboots import DEFAULT_REBOOT_LIMIT_S
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import Limits, Verdict, judge, outdated
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_workload import Pace, Workload
 
 ROLLOUT_SPEC: dict[str, t.Any] = {
     "pools": {"type": "list", "elements": "str", "default": []},
@@ -34,8 +35,18 @@ ROLLOUT_SPEC: dict[str, t.Any] = {
     "reboot_limit_s": {"type": "raw", "default": DEFAULT_REBOOT_LIMIT_S},
     "drain_s": {"type": "raw", "default": DEFAULT_DRAIN_S},
     "reboot_s": {"type": "raw", "default": DEFAULT_REBOOT_S},
+    "durations": {"type": "dict", "default": {}},
 }
 _SECONDS = ("timeout_s", "stall_s", "drain_limit_s", "reboot_limit_s", "drain_s", "reboot_s")
+
+
+def parse_pace(arguments: t.Mapping[str, t.Any]) -> Pace:
+    """Return how long things take: ``durations``, and what stands beside them for nodes without virtual machines.
+
+    :raises InvalidValue: for what is no duration.
+    """
+    beside = {"pod_stop_s": arguments["drain_s"], "reboot_s": arguments["reboot_s"]}
+    return Pace.parse({**beside, **arguments["durations"]})
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,7 @@ class Request:
     reboot_limit_s: float = DEFAULT_REBOOT_LIMIT_S
     drain_s: float = DEFAULT_DRAIN_S
     reboot_s: float = DEFAULT_REBOOT_S
+    workload: t.Optional[Workload] = None
 
     def chosen(self, snapshot: Snapshot) -> list[Pool]:
         """Return the pools in the order in which they are to roll.
@@ -71,9 +83,13 @@ class Request:
         return [judge(snapshot, pool, self.expect.get(pool.name, frozenset())) for pool in pools]
 
     def estimated(self, snapshot: Snapshot, pool: Pool) -> Estimate:
-        """Return how long the pool's outdated nodes will take."""
+        """Return how long the pool's outdated nodes will take, with what runs on them where that is known."""
         at_once = pool.at_once(len(snapshot.members(pool.name)))
-        return estimate(len(outdated(snapshot, pool)), at_once, drain_s=self.drain_s, reboot_s=self.reboot_s)
+        behind = [node.name for node in outdated(snapshot, pool)]
+        if self.workload is None:
+            return estimate(len(behind), at_once, drain_s=self.drain_s, reboot_s=self.reboot_s)
+        others = [node.name for node in snapshot.workers if node.name not in behind and not node.disrupted]
+        return self.workload.estimate(pool.name, behind, others, at_once)
 
 
 def parse_request(arguments: t.Mapping[str, t.Any]) -> Request:
@@ -90,6 +106,7 @@ def parse_request(arguments: t.Mapping[str, t.Any]) -> Request:
         expect={pool: frozenset(names) for pool, names in arguments["expect"].items()},
         planned=arguments["planned"],
         limits=Limits(arguments["one_at_a_time"], float(share)),
+        workload=None,
         **seconds,
     )
 

@@ -249,7 +249,7 @@ def test_pending_rows_take_the_durations_of_the_rollout(durations: dict[str, t.A
     nodes = [node(f"worker{number:03}", ("worker", "zone-0")) for number in range(34)]
     facts = {"nodes": nodes, "pools": [pool("worker"), pool("zone-0", maxUnavailable=10)]}
     told = Machines.from_facts(facts, **durations).duration({"zone-0": 34})
-    assert told == f"34 nodes, about {minutes}"
+    assert told == f"34 nodes, about {minutes} without virtual machines"
 
 
 def test_durations_that_are_none_are_refused_by_name() -> None:
