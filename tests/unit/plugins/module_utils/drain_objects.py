@@ -83,7 +83,7 @@ class Api:
         field_selector: str | None = None,
     ) -> Listing:
         self.asked.append(" ".join(filter(None, [resource.plural, label_selector, field_selector])))
-        if self.refusal:
+        if self.refusal is not None:
             raise self.refusal
         items = self.objects.get(resource.plural, [])
         if field_selector:

@@ -60,12 +60,12 @@ STORY = [
 class View:
     """A cluster that goes through its story as time goes by; nothing happens before the pool is released."""
 
-    def __init__(self, story: t.Sequence[tuple[float, Snapshot]] = STORY) -> None:
+    def __init__(self, story: t.Sequence[tuple[float, Snapshot]] | None = None) -> None:
         self.time = 0.0
         self.released: list[str] = []
         self.stopped = False
         self.unreachable: str | None = None
-        self._story = story
+        self._story = STORY if story is None else story
         self._since = 0.0
 
     def now(self) -> Snapshot:
