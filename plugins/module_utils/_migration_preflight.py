@@ -123,7 +123,7 @@ def _node_reasons(machines: Machines, pool: Leaving, share: float) -> t.Iterator
         if (node.cordoned or not node.ready) and not _mid_update(node)
     ]
     if out:
-        yield "nodes in service", f"{named(out)}: bring them back first, each takes a place of maxUnavailable"
+        yield "nodes in service", f"{named(out)}: bring that back first, each takes a place of maxUnavailable"
     snapshot = machines.snapshot
     allowed = Limits(max_disrupted_share=share).nodes(len(snapshot.workers))
     at_once = min(pool.state.pool.at_once(len(pool.state.members)), len(pool.nodes))
@@ -143,7 +143,7 @@ def _machine_rows(pool: Leaving) -> t.Iterator[Row]:
     stuck = pool.fates(Fate.BLOCKS)
     if stuck:
         names = named([f"{_name(one)} ({one['why_not']})" for one in stuck])
-        why = f"the drain would wait for them for ever: {names}; stop them, or give them the eviction strategy None"
+        why = f"the drain would wait for ever for {names}; stop them, or give them the eviction strategy None"
         yield _refused(pool, "virtual machines that cannot migrate", why, len(stuck))
     lost = pool.fates(Fate.STOPS)
     if lost:

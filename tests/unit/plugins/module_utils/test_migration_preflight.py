@@ -97,7 +97,7 @@ def test_a_refused_kubelet_config_blocks_rendering_silently() -> None:
 @pytest.mark.parametrize("first, how", [(CORDONED, "cordoned"), (NOT_READY, "not ready")])
 def test_nodes_out_of_service(first: Object, how: str) -> None:
     what = "nodes in service"
-    why = f"a0 is {how}: bring them back first, each takes a place of maxUnavailable"
+    why = f"a0 is {how}: bring that back first, each takes a place of maxUnavailable"
     assert (what, why) in refusals(facts(nodes(**first)))
 
 
@@ -132,7 +132,7 @@ def blocked(number: int) -> Object:
         (
             [blocked(1)],
             "virtual machines that cannot migrate",
-            "the drain would wait for them for ever: vms/disk-1 (PVC root is not shared); stop them, or give them the "
+            "the drain would wait for ever for vms/disk-1 (PVC root is not shared); stop them, or give them the "
             "eviction strategy None",
         ),
         (
