@@ -33,6 +33,8 @@ class MigrationWatch:
         self._now = 0.0
         self._gone_since: dict[str, float] = {}
         self._looked = False
+        # What had failed before this run: an earlier one has ended for it, and somebody may have mended it since.
+        self._failed_before: set[str] | None = None
 
     def follow(self) -> None:
         """Begin to watch.
@@ -40,6 +42,9 @@ class MigrationWatch:
         :raises KubeError: when the API does not answer.
         """
         self.feed.follow()
+        if self._failed_before is None:
+            known = self.feed.history.migrations.values()
+            self._failed_before = {migration.uid for migration in known if migration.outcome == "failed"}
 
     def observe(self, snapshot: Snapshot, pools: t.Collection[str], now: float) -> None:
         """Note which nodes go where, and keep the steps that they have reached."""
@@ -151,7 +156,7 @@ class MigrationWatch:
 
     def _failing(self) -> str | None:
         for vm in self.feed.history.failing:
-            failures = _failures_in_a_row(self.feed.history.attempts(vm))
+            failures = _failures_in_a_row(self.feed.history.attempts(vm), self._failed_before or set())
             if len(failures) >= _ATTEMPTS_BORNE:
                 reason = failures[-1].reason or "KubeVirt gives no reason"
                 return (
@@ -167,12 +172,12 @@ class MigrationWatch:
         return vm.restarts > 0 and vm.phase in ("", "Pending", "Scheduling", "Scheduled")
 
 
-def _failures_in_a_row(attempts: t.Sequence[Migration]) -> list[Migration]:
-    """Return the failed attempts since the last one that succeeded."""
+def _failures_in_a_row(attempts: t.Sequence[Migration], known: t.Collection[str]) -> list[Migration]:
+    """Return the failed attempts since the last one that succeeded, without those that were known before."""
     failures: list[Migration] = []
     for attempt in attempts:
         if attempt.outcome == "succeeded":
             failures = []
-        elif attempt.outcome == "failed":
+        elif attempt.outcome == "failed" and attempt.uid not in known:
             failures.append(attempt)
     return failures

@@ -18,8 +18,8 @@ description:
     same O(migration_id). It reads the journal, takes in what the API still has, and counts nothing twice.
   - After each change, the migrations that hold a place are counted, in the cluster and on each node that they
     leave. Those are the migrations that KubeVirt counts against its limits, from C(Scheduling) to C(Running).
-  - It fails when five live migrations of one machine have failed one after the other, with the last reason. KubeVirt
-    itself would try for ever.
+  - It fails when five live migrations of one machine have failed one after the other while it watched, with the last
+    reason. KubeVirt itself would try for ever.
   - After the pools are done, it waits for the migrations off their nodes and for machines that start again elsewhere.
   - An action plugin, which runs on the controller with the controller's Python.
 options:

@@ -11,19 +11,21 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.virtscale.tuning.lab.standins.vmi_protocol import FAILING_MIGRATIONS
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_feed import MIGRATIONS
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration_feed import INSTANCES, MIGRATIONS
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration_times import Migration, facts_of_migration
 
 from .conftest import CHECKOUT, LAB, Command
 from .drill import Drill, Kubectl, machine_config
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 POOL = "drill-vms"
 VMS = 12
 LOAD = (str(CHECKOUT / "lab/load"), "--kubeconfig", str(LAB / "kubeconfig"))
-RUN_S = 900
+# virt-controller waits 20, 40, 80, 160 and 320 s between the attempts of one evacuation.
+RUN_S = 1500
 
 
 class Watch(Command):
@@ -46,9 +48,10 @@ class Watch(Command):
 
     def result(self) -> dict[str, t.Any]:
         """Return what the module returned."""
-        assert self.wait(RUN_S) == 0, self.output[-4000:]
-        answer: dict[str, t.Any] = json.loads(self.output.partition(" => ")[2])
-        return answer
+        failed = self.wait(RUN_S) != 0
+        _head, arrow, answer = self.output.partition(" => ")
+        assert arrow, self.output[-4000:]
+        return {**json.loads(answer), "failed": failed}
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +127,9 @@ def test_a_killed_run_is_taken_over_with_every_machines_record(
     first = start()
     first.wait_for_moved(3)
     first.kill()
-    check(client, drill, start().result()["migrations"])
+    second = start().result()
+    assert not second["failed"]
+    check(client, drill, second["migrations"])
 
 
 def test_a_restart_of_the_api_server_loses_no_machine(
@@ -133,6 +138,27 @@ def test_a_restart_of_the_api_server_loses_no_machine(
     run = start()
     run.wait_for_moved(2)
     restart_api_server()
-    stats = run.result()["migrations"]
-    check(client, drill, stats)
-    assert all(node["total_s"] for node in stats["nodes"])
+    result = run.result()
+    assert not result["failed"]
+    check(client, drill, result["migrations"])
+    assert all(node["total_s"] for node in result["migrations"]["nodes"])
+
+
+def test_a_machine_whose_migration_always_fails_is_named_and_the_next_run_finishes(
+    client: KubeClient, drill: Drill, kubectl: Kubectl, start: t.Callable[[], Watch]
+) -> None:
+    ours = [item for item in client.list(INSTANCES).items if item["status"].get("nodeName") in drill.nodes[POOL]]
+    meta = ours[0]["metadata"]
+    vm = ("vmi", meta["name"], "--namespace", meta["namespace"])
+    kubectl("annotate", *vm, f"{FAILING_MIGRATIONS}=5")
+    failed = start().result()
+    assert failed["failed"]
+    name, node = f"{meta['namespace']}/{meta['name']}", ours[0]["status"]["nodeName"]
+    assert failed["msg"].startswith(
+        f"VM {name} cannot leave node {node}: 5 live migrations failed one after the other, the last one with: "
+    )
+    result = start().result()
+    assert not result["failed"]
+    (failure,) = result["migrations"]["failures"]
+    assert (failure["vm"], failure["failed"], failure["attempts"], failure["moved_at_last"]) == (name, 5, 6, True)
+    assert (result["migrations"]["retries"], result["migrations"]["totals"]["vms_moved"]) == (5, VMS)
