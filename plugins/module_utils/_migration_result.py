@@ -132,12 +132,15 @@ def _retries(attempts: t.Sequence[Migration]) -> int:
 
 
 def _vm(vm: str, attempts: t.Sequence[Migration]) -> Json:
-    """Return the row of a machine; its seconds are the sums over its successful migrations, nearly always one."""
+    """Return the row of a machine; its seconds are the sums over its successful migrations, nearly always one.
+
+    A sum of which a part is not known is not known.
+    """
     done = [attempt for attempt in attempts if attempt.outcome == "succeeded"]
-    sums = {
-        name: round(math.fsum(getattr(attempt, name) or 0.0 for attempt in done), 3) if done else None
-        for name in ("queued_s", "prepare_s", "run_s", "total_s")
-    }
+    sums: Json = {}
+    for name in ("queued_s", "prepare_s", "run_s", "total_s"):
+        seconds = [getattr(attempt, name) for attempt in done]
+        sums[name] = None if not seconds or None in seconds else round(math.fsum(seconds), 3)
     return {
         "vm": vm,
         "os": attempts[-1].os,

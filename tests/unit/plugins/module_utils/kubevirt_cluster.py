@@ -151,6 +151,10 @@ class Cluster:
                 found = [item for item in found if item["involvedObject"]["uid"] == uid]
             return Listing(copy.deepcopy(found), str(self._version))
 
+    def get(self, resource: Resource, name: str, namespace: str | None = None) -> t.Any:
+        found = [item for item in self.list(resource).items if item["metadata"]["name"] == name]
+        return found[0] if found else None
+
     def read(self, path: str, query: t.Mapping[str, str] | None = None) -> t.Any:
         with self._changed:
             self._check()
@@ -181,7 +185,7 @@ class Cluster:
             self._version += 1
             item["metadata"]["resourceVersion"] = str(self._version)
             plural = _plural(item)
-            key = (plural, item["metadata"]["namespace"], item["metadata"]["name"])
+            key = (plural, item["metadata"].get("namespace", ""), item["metadata"]["name"])
             if event == "DELETED":
                 self._items.pop(key)
             else:
@@ -192,6 +196,8 @@ class Cluster:
 
 
 def _plural(item: t.Any) -> str:
+    if "plural" in item:
+        return str(item["plural"])
     if "involvedObject" in item:
         return "events"
     if "configuration" in item["spec"]:
