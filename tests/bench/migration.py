@@ -43,9 +43,11 @@ HYPERCONVERGEDS = Resource("hco.kubevirt.io/v1beta1", "hyperconvergeds")
 KUBEVIRTS = Resource("kubevirt.io/v1", "kubevirts")
 VMIS = Resource("kubevirt.io/v1", "virtualmachineinstances")
 VMIMS = Resource("kubevirt.io/v1", "virtualmachineinstancemigrations")
+# On a migration that an evacuation has begun: the node that is left.
+EVACUATED = "kubevirt.io/evacuationMigration"
 WAITING = ("Succeeded", "Failed", "Pending", "PhaseUnset", "")
 # What the lab's stand-ins take, uncompressed, beside the reboot and the copies: a launcher's start, a pod's end.
-STANDINS = {"target_start_s": 0.5, "pod_stop_s": 0.5, "daemon_poll_s": 0, "daemon_reacts_s": 0}
+STANDINS = {"target_start_s": 2, "pod_stop_s": 0.3, "daemon_poll_s": 0, "daemon_reacts_s": 0}
 
 Json = t.Dict[str, t.Any]
 
@@ -78,9 +80,7 @@ class Sampler(threading.Thread):
             status = item.get("status") or {}
             if status.get("phase", "") not in WAITING:
                 running += 1
-                source = (status.get("migrationState") or {}).get("sourceNode")
-                if source:
-                    sources[source] += 1
+                sources[(item["metadata"].get("annotations") or {}).get(EVACUATED, "")] += 1
         nodes = [node for node in self._client.list(NODES).items if node["metadata"]["name"] in self._nodes]
         self.most_migrations = max(self.most_migrations, running)
         self.most_from_a_node = max([self.most_from_a_node, *sources.values()])
