@@ -27,8 +27,8 @@ from ansible_collections.virtscale.tuning.lab.standins.lab_client import (
     VMIS,
     LabClient,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import NODES, KubeError, Object, Resource
-from ansible_collections.virtscale.tuning.plugins.module_utils._virtual_machines import operating_system
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.virtual_machines import operating_system
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import NODES, KubeError, Object, Resource
 
 SELECTOR = f"{MARK}=true"
 LOOK_S = 5.0

@@ -12,7 +12,7 @@ import logging
 import time
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import (
     KubeClient,
     KubeError,
     Object,

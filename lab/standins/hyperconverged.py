@@ -19,7 +19,7 @@ from ansible_collections.virtscale.tuning.lab.standins.json_patch import (
     apply_json_patch,
     merge_patch_between,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient, Object, Resource
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient, Object, Resource
 
 HYPERCONVERGEDS = Resource("hco.kubevirt.io/v1beta1", "hyperconvergeds")
 KUBEVIRTS = Resource("kubevirt.io/v1", "kubevirts")

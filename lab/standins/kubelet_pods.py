@@ -12,7 +12,7 @@ from ansible_collections.virtscale.tuning.lab.standins.follow import log
 from ansible_collections.virtscale.tuning.lab.standins.lab_client import PODS
 from ansible_collections.virtscale.tuning.lab.standins.virt_handler_nodes import is_ready
 from ansible_collections.virtscale.tuning.lab.standins.work_queue import WorkQueue
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient, KubeError, Object
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient, KubeError, Object
 
 # The node controller looks at nodes every five seconds, and marks a pod again that changes before it has looked.
 PATIENCE_S = 8.0

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient, Object, Resource
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient, Object, Resource
 
 PODS = Resource("v1", "pods")
 NAMESPACES = Resource("v1", "namespaces")

@@ -42,7 +42,7 @@ from ansible_collections.virtscale.tuning.lab.standins.node_protocol import (
     next_step,
 )
 from ansible_collections.virtscale.tuning.lab.standins.times import Times
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import (
     MACHINE_CONFIG_POOLS,
     MACHINE_CONFIGS,
     NODES,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient, Object, Resource
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient, Object, Resource
 
 MACHINE_CONFIGURATIONS = Resource("operator.openshift.io/v1", "machineconfigurations")
 MACHINE_CONFIGURATION = "cluster"

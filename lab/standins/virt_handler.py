@@ -28,8 +28,8 @@ from ansible_collections.virtscale.tuning.lab.standins.vmi_protocol import (
     taken,
 )
 from ansible_collections.virtscale.tuning.lab.standins.work_queue import WorkQueue
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeError, Object
-from ansible_collections.virtscale.tuning.plugins.module_utils._virtual_machines import operating_system
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.virtual_machines import operating_system
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError, Object
 
 WORKERS = 16
 LAUNCHERS = "kubevirt.io=virt-launcher"

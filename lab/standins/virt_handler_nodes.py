@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.virtscale.tuning.lab.standins.follow import log
 from ansible_collections.virtscale.tuning.lab.standins.vmi_protocol import MACHINE_TYPE
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import NODES, KubeClient, KubeError, Object
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import NODES, KubeClient, KubeError, Object
 
 FIELD_MANAGER = "virt-handler"
 ROUND_S = 120.0

@@ -12,7 +12,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._action_record im
 from ansible_collections.virtscale.tuning.plugins.module_utils._audit import Audit, audit, junit, table
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import Run, earlier_runs, to_json, write_private
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import RunView, view_run
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import RunView, view_run
 
 JSON_FILE = "audit.json"
 JUNIT_FILE = "audit.xml"

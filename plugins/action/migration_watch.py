@@ -11,19 +11,19 @@ from ansible_collections.virtscale.tuning.plugins.action.rollout import ARGUMENT
 from ansible_collections.virtscale.tuning.plugins.action.rollout import ActionModule as RolloutAction
 from ansible_collections.virtscale.tuning.plugins.module_utils._action_record import artifacts_directory, current_run
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_feed import Feed
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_journal import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.feed import Feed
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import (
     Journal,
     began_at,
     journal_path,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_result import statistics
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_survey import survey, survey_line
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_watch import MigrationWatch
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_words import lines, rows
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.result import statistics
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.survey import survey, survey_line
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.watch import MigrationWatch
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.words import lines, rows
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import parse_pace, parse_request
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.request import parse_pace, parse_request
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     **ROLLOUT_SPEC,

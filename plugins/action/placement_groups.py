@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._placement_groups import plan_placement_groups
+from ansible_collections.virtscale.tuning.plugins.module_utils._sizing.placement_groups import plan_placement_groups
 from ansible_collections.virtscale.tuning.plugins.modules.placement_groups import ARGUMENT_SPEC
 from ansible_collections.virtscale.tuning.plugins.plugin_utils._computing import ComputingAction
 

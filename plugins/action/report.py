@@ -12,9 +12,9 @@ from ansible.utils.display import Display
 from ansible_collections.virtscale.tuning.plugins.module_utils._action_record import artifacts_directory, current_run
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import Run, find_run, write_private
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import RunView, count, view_run
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_page import page
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_terminal import summary
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import RunView, count, view_run
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.page import page
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.terminal import summary
 
 PAGE_FILE = "report.html"
 STYLESHEET = Path(__file__).resolve().parents[2] / "roles" / "report" / "files" / "report.css"

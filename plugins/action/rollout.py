@@ -9,23 +9,23 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.virtscale.tuning.plugins.module_utils._cluster_facts import ClusterReader
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.facts import ClusterReader
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_adapter import AUTH_SPEC
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_cluster import ClusterView
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_companion import Companion
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_drains import DrainWatch
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_orphan import ParentWatch
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_reboots import RebootWatch
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_report import preview, result
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.adapter import AUTH_SPEC
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.cluster import ClusterView
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.companion import Companion
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.drains import DrainWatch
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.orphan import ParentWatch
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.reboots import RebootWatch
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.report import preview, result
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.request import (
     ROLLOUT_SPEC,
     parse_pace,
     parse_request,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Rollout
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_workload import Workload
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.run import Rollout
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.workload import Workload
 
 ARGUMENT_SPEC: dict[str, t.Any] = {**AUTH_SPEC, **ROLLOUT_SPEC}
 # One connection a watch, and some for fresh reads.

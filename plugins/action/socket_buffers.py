@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._socket_buffers import plan_socket_buffers
+from ansible_collections.virtscale.tuning.plugins.module_utils._sizing.socket_buffers import plan_socket_buffers
 from ansible_collections.virtscale.tuning.plugins.modules.socket_buffers import ARGUMENT_SPEC
 from ansible_collections.virtscale.tuning.plugins.plugin_utils._computing import ComputingAction
 

@@ -8,7 +8,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_settled import settled_rows
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.settled import settled_rows
 
 
 class ActionModule(ActionBase):

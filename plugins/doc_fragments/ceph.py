@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How the Ceph modules reach the cluster; the matching argument spec is in module_utils/_ceph_client.py."""
+    """How the Ceph modules reach the cluster; the matching argument spec is in module_utils/_ceph/client.py."""
 
     DOCUMENTATION = r"""
 options:
@@ -38,7 +38,7 @@ requirements:
   - One of python3-rados (for the Python that Ansible uses on the host), C(ceph) or C(cephadm).
 """
 
-    # The default is BENIGN_CHECKS of module_utils/_ceph_health.py.
+    # The default is BENIGN_CHECKS of module_utils/_ceph/health.py.
     BENIGN_CHECKS = r"""
 options:
   benign_checks:

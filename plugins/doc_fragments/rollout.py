@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What every action that rolls MachineConfigPools is asked; mirrors _rollout_request.ROLLOUT_SPEC."""
+    """What every action that rolls MachineConfigPools is asked; mirrors _rollout.request.ROLLOUT_SPEC."""
 
     DOCUMENTATION = r"""
 options:

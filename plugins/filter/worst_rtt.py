@@ -39,7 +39,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._network_worst import worst_round_trip
+from ansible_collections.virtscale.tuning.plugins.module_utils._network.worst import worst_round_trip
 
 
 def worst_rtt(results: dict[str, dict[str, t.Any]], limited_to: str = "") -> dict[str, t.Any]:

@@ -10,8 +10,8 @@ import typing as t
 from xml.etree import ElementTree
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._host_names import compress
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_groups import Variant, all_variants
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import Line, RunView
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.groups import Variant, all_variants
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import Line, RunView
 
 # A note is advice, and "changed" does not happen in an audit; the rest is not as it is wanted.
 DRIFT = ("failed", "refused", "overridden", "pending", "would_change", "changed")

@@ -86,7 +86,7 @@ hosts:
 """
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter_budget import plan_hosts, read_limits
+from ansible_collections.virtscale.tuning.plugins.module_utils._sizing.adapter_budget import plan_hosts, read_limits
 
 ARGUMENT_SPEC = {
     "hosts": {"type": "dict", "required": True},

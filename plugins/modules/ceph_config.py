@@ -114,13 +114,13 @@ via:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_client import CEPH_ARGUMENTS, open_client
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_config import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.client import CEPH_ARGUMENTS, open_client
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.config import (
     apply_options,
     option_key,
     parse_requests,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_config_give_back import give_back_options
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.config_give_back import give_back_options
 
 ARGUMENT_SPEC = {
     **CEPH_ARGUMENTS,

@@ -93,8 +93,8 @@ via:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_client import CEPH_ARGUMENTS, open_client
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_health import BENIGN_CHECKS, read_health
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.client import CEPH_ARGUMENTS, open_client
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.health import BENIGN_CHECKS, read_health
 
 ARGUMENT_SPEC = {
     **CEPH_ARGUMENTS,

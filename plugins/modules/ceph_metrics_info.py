@@ -64,8 +64,8 @@ via:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_client import CEPH_ARGUMENTS, open_client
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_scrapers import exporter_row, scraper_rows
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.client import CEPH_ARGUMENTS, open_client
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.scrapers import exporter_row, scraper_rows
 
 ARGUMENT_SPEC = {
     **CEPH_ARGUMENTS,

@@ -128,10 +128,10 @@ import dataclasses
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_client import CEPH_ARGUMENTS, open_client
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_cluster import read_cluster
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_health import read_health
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_pool_facts import osd_facts, pool_facts
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.client import CEPH_ARGUMENTS, open_client
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.cluster import read_cluster
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.health import read_health
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.pool_facts import osd_facts, pool_facts
 
 ARGUMENT_SPEC = {**CEPH_ARGUMENTS, "pools": {"type": "list", "elements": "str"}}
 

@@ -135,11 +135,11 @@ via:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_client import CEPH_ARGUMENTS, open_client
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_health import BENIGN_CHECKS
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_pool_give_back import give_back
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_pool_pgs import apply_plans, parse_plans
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_pool_ramp import watch_ramp
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.client import CEPH_ARGUMENTS, open_client
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.health import BENIGN_CHECKS
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.pool_give_back import give_back
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.pool_pgs import apply_plans, parse_plans
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.pool_ramp import watch_ramp
 
 ARGUMENT_SPEC = {
     **CEPH_ARGUMENTS,

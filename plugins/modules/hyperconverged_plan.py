@@ -90,12 +90,12 @@ rows:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged.plan import (
     HyperConvergedWishes,
     plan_given_back,
     plan_hyperconverged,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import PLAN_SPEC, confirmed
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import PLAN_SPEC, confirmed
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_int
 
 SPEC: dict[str, dict[str, t.Any]] = {

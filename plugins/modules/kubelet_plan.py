@@ -117,14 +117,14 @@ rows:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import (
     ESTIMATE_SPEC,
     PLAN_SPEC,
     confirmed,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet_plan import KubeletWishes, plan_kubelet
-from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet_rollback import plan_kubelet_given_back
-from ansible_collections.virtscale.tuning.plugins.module_utils._machines import Machines
+from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet.plan import KubeletWishes, plan_kubelet
+from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet.rollback import plan_kubelet_given_back
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **PLAN_SPEC,

@@ -59,10 +59,10 @@ lines:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_adapter import AUTH_SPEC
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_survey import known_migrations
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_words import lines
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.adapter import AUTH_SPEC
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.survey import known_migrations
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.words import lines
 
 SPEC: dict[str, dict[str, t.Any]] = {**AUTH_SPEC, "since": {"type": "str"}}
 

@@ -169,13 +169,13 @@ import datetime
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import PLAN_SPEC, confirmed
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_plan import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import PLAN_SPEC, confirmed
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.plan import (
     MigrationWishes,
     plan_migration,
     planned_pools,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_proof import prove
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.proof import prove
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {

@@ -165,7 +165,7 @@ rows:
 import socket
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._network_info import measure
+from ansible_collections.virtscale.tuning.plugins.module_utils._network.info import measure
 
 ARGUMENT_SPEC = {
     "interface": {"type": "str"},

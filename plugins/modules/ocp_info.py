@@ -184,13 +184,13 @@ settled:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._cluster_facts import ClusterReader
-from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged import settled
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_adapter import AUTH_SPEC
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_policy import DisruptionPolicy
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.facts import ClusterReader
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.virtual_machines import all_started
+from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged.plan import settled
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.adapter import AUTH_SPEC
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.policy import DisruptionPolicy
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_int
-from ansible_collections.virtscale.tuning.plugins.module_utils._virtual_machines import all_started
 
 SUBSETS = ["machines", "network", "hyperconverged", "virtual_machines", "triggers", "kubelets"]
 

@@ -130,7 +130,7 @@ evidence:
 """
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._placement_groups import plan_placement_groups
+from ansible_collections.virtscale.tuning.plugins.module_utils._sizing.placement_groups import plan_placement_groups
 
 ARGUMENT_SPEC = {
     "osds": {"type": "raw", "required": True},

@@ -217,9 +217,9 @@ lines:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast import forecast
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_advice import advise
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_inputs import read_scenario
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.advice import advise
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.forecast import forecast
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.inputs import read_scenario
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "facts": {"type": "dict", "default": {}},

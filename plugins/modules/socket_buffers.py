@@ -116,7 +116,7 @@ evidence:
 """
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._socket_buffers import plan_socket_buffers
+from ansible_collections.virtscale.tuning.plugins.module_utils._sizing.socket_buffers import plan_socket_buffers
 
 ARGUMENT_SPEC = {
     "method": {"type": "str", "choices": ["latency", "packet_size"], "required": True},

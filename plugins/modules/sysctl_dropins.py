@@ -144,7 +144,7 @@ files:
 import socket
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_flow import run
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.flow import run
 
 ARGUMENT_SPEC = {
     "files": {

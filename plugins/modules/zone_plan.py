@@ -110,15 +110,15 @@ planned:
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import (
     ESTIMATE_SPEC,
     PLAN_SPEC,
     confirmed,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._machines import Machines
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal, parse_int
-from ansible_collections.virtscale.tuning.plugins.module_utils._zone_plan import ZoneWishes, plan_zones
-from ansible_collections.virtscale.tuning.plugins.module_utils._zone_rollback import plan_zones_given_back
+from ansible_collections.virtscale.tuning.plugins.module_utils._zones.plan import ZoneWishes, plan_zones
+from ansible_collections.virtscale.tuning.plugins.module_utils._zones.rollback import plan_zones_given_back
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **PLAN_SPEC,

@@ -17,10 +17,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FIGURES = CHECKOUT / "artifacts" / "bench" / "forecast.json"
 sys.path.insert(0, str(CHECKOUT / ".collections"))
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast import forecast
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_advice import advise
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_clock import Clock
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_inputs import read_scenario
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.advice import advise
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.clock import Clock
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.forecast import forecast
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.inputs import read_scenario
 
 ROUNDS = 5
 # As many as wait at a time in the forecasts below.

@@ -11,7 +11,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_health import BENIGN_CHECKS
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.health import BENIGN_CHECKS
 
 _NOTES = "virtscale.tuning/"
 

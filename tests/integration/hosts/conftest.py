@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import find_run
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import Line, view_run
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import Line, view_run
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 

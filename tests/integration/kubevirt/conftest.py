@@ -20,7 +20,7 @@ from ansible_collections.virtscale.tuning.lab.standins.lab_client import (
     VMIS,
     LabClient,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeError, Object, Resource
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError, Object, Resource
 
 LAB = Path(os.environ.get("VIRTSCALE_CACHE", "/var/cache/virtscale")) / "lab"
 HYPERCONVERGEDS = Resource("hco.kubevirt.io/v1beta1", "hyperconvergeds")

@@ -14,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import (
     KUBELET_CONFIGS,
     NODES,
     KubeClient,

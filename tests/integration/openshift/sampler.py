@@ -8,7 +8,7 @@ import collections
 import threading
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import (
     MACHINE_CONFIG_POOLS,
     NODES,
     KubeClient,

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.virtscale.tuning.lab.standins.vmi_protocol import FAILING_MIGRATIONS
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_feed import INSTANCES, MIGRATIONS
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_times import Migration, facts_of_migration
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.feed import INSTANCES, MIGRATIONS
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import Migration, facts_of_migration
 
 from .conftest import CHECKOUT, LAB, Command
 from .drill import Drill, Kubectl, machine_config

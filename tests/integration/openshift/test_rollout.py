@@ -11,7 +11,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import (
     MACHINE_CONFIG_POOLS,
     NODES,
     KubeClient,

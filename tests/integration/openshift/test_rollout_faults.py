@@ -8,8 +8,12 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._drain_pods import covering, parse_budget, parse_pod
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient, Resource
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.drain_pods import (
+    covering,
+    parse_budget,
+    parse_pod,
+)
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient, Resource
 
 from .conftest import Rolls
 from .drill import NAMESPACE, Drill, Kubectl, budget, deployment, kubelet_config, machine_config

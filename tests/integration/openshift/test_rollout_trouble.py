@@ -9,12 +9,12 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.lab.standins.node_protocol import NEVER_COMES_BACK
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import (
     MACHINE_CONFIG_POOLS,
     KubeClient,
     Resource,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_drains import GUESTS
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.drains import GUESTS
 
 from .conftest import Rolls
 from .drill import NAMESPACE, Drill, Kubectl, budget, deployment, machine_config, virtual_machine

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import find_run
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import Line, RunView, view_run
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import Line, RunView, view_run
 
 from .lab_state import CHECKOUT
 

@@ -11,7 +11,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient, Resource
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient, Resource
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 LAB = Path(os.environ.get("VIRTSCALE_CACHE", "/var/cache/virtscale")) / "lab"

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.virtscale.tuning.lab.standins.lab_client import LabClient
 from ansible_collections.virtscale.tuning.lab.standins.times import Times
 from ansible_collections.virtscale.tuning.lab.standins.virt_handler import Handlers, has_guest
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeError
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError
 
 Object = t.Dict[str, t.Any]
 PATIENCE_S = 10

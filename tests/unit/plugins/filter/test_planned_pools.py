@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.virtscale.tuning.plugins.filter.planned_pools import planned_pools
 from ansible_collections.virtscale.tuning.plugins.filter.pools_by_osds import pools_by_osds
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._placement_groups import plan_placement_groups
+from ansible_collections.virtscale.tuning.plugins.module_utils._sizing.placement_groups import plan_placement_groups
 
 Pool = t.Dict[str, t.Any]
 

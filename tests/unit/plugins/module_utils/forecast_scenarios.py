@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_inputs import read_scenario
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import Scenario
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.inputs import read_scenario
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenario import Scenario
 from hypothesis import strategies as st
 
 

@@ -15,7 +15,7 @@ import pytest
 _PRELUDE = """
 import json, os, subprocess, sys
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_flow import run
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.flow import run
 
 def sh(command):
     return subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout

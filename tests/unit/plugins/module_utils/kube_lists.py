@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeError, Listing, Resource
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError, Listing, Resource
 
 Object = t.Dict[str, t.Any]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._objects import merged, patched
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import merged, patched
 
 Object = t.Dict[str, t.Any]
 ROLE = "machineconfiguration.openshift.io/role"

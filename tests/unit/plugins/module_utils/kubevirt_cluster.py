@@ -9,7 +9,7 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeError, Listing, Resource
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError, Listing, Resource
 
 # 2022-04-10T07:15:00Z, where the clock of the cluster and of whoever watches it begins.
 NOON = 1649574900.0

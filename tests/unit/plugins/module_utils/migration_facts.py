@@ -7,9 +7,9 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_plan import MigrationWishes
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_trigger import trigger
-from ansible_collections.virtscale.tuning.plugins.module_utils._objects import merged
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import merged
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.plan import MigrationWishes
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.trigger import trigger
 from kube_objects import node, pool
 
 Object = t.Dict[str, t.Any]

@@ -8,11 +8,11 @@ import json
 import typing as t
 from pathlib import Path
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_client import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.client import (
     CephClient,
     CephCommandError,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_cluster import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.cluster import (
     Cluster,
     Limits,
     Osd,

@@ -7,11 +7,11 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_history import History
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_limits import MigrationLimits
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_result import statistics
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_times import facts_of_migration
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_words import rows
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.history import History
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.limits import MigrationLimits
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.result import statistics
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import facts_of_migration
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.words import rows
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import Json, Run, host_entry
 from kubevirt_cluster import NOON, migration, moved
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.facts import (
     PAUSE_MARK,
     Snapshot,
     parse_files,

@@ -8,7 +8,7 @@ import os
 import typing as t
 from pathlib import Path
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_flow import run
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.flow import run
 
 RUNNING = {
     "net/core/rmem_max": "212992",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter_budget import plan_hosts, read_limits
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._sizing.adapter_budget import plan_hosts, read_limits
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._audit import Audit, audit, junit, table
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import Run, host_entry
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import view_run
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import view_run
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import STATUSES, row
 
 OK = row("ceph01", "net.core.rmem_max", before=5242880, wanted=5242880, effective=5242880, status="ok")

@@ -8,7 +8,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_client import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.client import (
     CephCommandError,
     CephUnreachable,
     open_client,

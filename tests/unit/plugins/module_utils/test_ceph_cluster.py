@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_cluster import parse_cluster
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_pool_facts import osd_facts, pool_facts
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.cluster import parse_cluster
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.pool_facts import osd_facts, pool_facts
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.recorded_ceph import (
     LIMITS,

@@ -6,13 +6,13 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_config import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.config import (
     apply_options,
     option_key,
     parse_requests,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_config_give_back import give_back_options
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_mgr_module import module_to_restart
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.config_give_back import give_back_options
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.mgr_module import module_to_restart
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.recorded_ceph import replay
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_health import BENIGN_CHECKS, judge_health
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.health import BENIGN_CHECKS, judge_health
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.recorded_ceph import recorded
 
 _CLEAN = {"pgs_by_state": [{"state_name": "active+clean", "count": 8}]}

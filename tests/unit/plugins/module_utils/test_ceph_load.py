@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_load import worst_load
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.load import worst_load
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.recorded_ceph import (
     recorded_cluster,
     uniform_cluster,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_option_values import OptionType, normalise
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.option_values import OptionType, normalise
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
 from hypothesis import given
 from hypothesis import strategies as st

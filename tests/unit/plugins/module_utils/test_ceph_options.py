@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_client import CephClient
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_options import Database, Who, members, merge
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.client import CephClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.options import Database, Who, members, merge
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.recorded_ceph import Replay
 from hypothesis import given

@@ -6,11 +6,11 @@ import typing as t
 from types import MappingProxyType
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_client import CephCommandError
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_health import BENIGN_CHECKS
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_pool_give_back import give_back
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_pool_pgs import PoolPlan, apply_plans, parse_plans
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_pool_ramp import eta_s
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.client import CephCommandError
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.health import BENIGN_CHECKS
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.pool_give_back import give_back
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.pool_pgs import PoolPlan, apply_plans, parse_plans
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.pool_ramp import eta_s
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.recorded_ceph import recorded, replay
 

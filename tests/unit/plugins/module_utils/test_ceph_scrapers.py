@@ -6,7 +6,7 @@ import typing as t
 from decimal import Decimal
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._ceph_scrapers import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._ceph.scrapers import (
     Scraper,
     exporter_row,
     find_scrapers,

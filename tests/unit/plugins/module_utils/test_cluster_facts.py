@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._cluster_facts import ClusterReader
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.facts import ClusterReader
 from kube_lists import KubeLists
 
 Object = t.Dict[str, t.Any]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._drain_pods import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.drain_pods import (
     Pod,
     covering,
     parse_budget,

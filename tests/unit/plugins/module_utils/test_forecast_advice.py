@@ -8,9 +8,9 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast import Forecast, forecast, spread
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_advice import FIXED, Advice, advise
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import Scenario
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.advice import FIXED, Advice, advise
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.forecast import Forecast, forecast, spread
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenario import Scenario
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.forecast_scenarios import reference, scenario
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast import forecast
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_inputs import read_scenario
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.forecast import forecast
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.inputs import read_scenario
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenario import (
     MIGRATES,
     RESTARTS,
     STAYS,
@@ -18,7 +19,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenari
     Scenario,
     spread_around,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._machines import Machines
 from ansible_collections.virtscale.tuning.plugins.modules.rollout_forecast import ARGUMENT_SPEC, compute
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.kube_objects import node, pool
 from hypothesis import given

@@ -8,18 +8,18 @@ import dataclasses
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_clock import Clock, TokenBucket
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_cluster import Machine
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_model import simulate
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_path import critical_path, shares
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.clock import Clock, TokenBucket
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.cluster import Machine
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.model import simulate
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.path import critical_path, shares
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenario import (
     DRAIN_SLOW_RETRY_S,
     RESTARTS,
     SEED_LIMITS,
     STOPS,
     Scenario,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_trace import Trace
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.trace import Trace
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.forecast_scenarios import (
     reference,
     scenario,

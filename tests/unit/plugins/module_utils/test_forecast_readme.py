@@ -12,10 +12,10 @@ import types
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils import _forecast_path as path
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast import Forecast, forecast
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_advice import advise
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast_scenario import SEED_LIMITS, SEED_MIGRATION_S
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast import path
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.advice import advise
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.forecast import Forecast, forecast
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenario import SEED_LIMITS, SEED_MIGRATION_S
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.forecast_scenarios import reference
 
 CHECKOUT = Path(__file__).resolve().parents[4]

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged.plan import (
     HyperConvergedWishes,
     plan_given_back,
     plan_hyperconverged,
     settled,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged_schema import choose_api
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import KubePlan
-from ansible_collections.virtscale.tuning.plugins.module_utils._objects import merged, nested, patched
+from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged.schema import choose_api
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import merged, nested, patched
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import KubePlan
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.kube_objects import Object, managed, workers
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("kubernetes")
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import (
     MACHINE_CONFIG_POOLS,
     NODES,
     KubeClient,

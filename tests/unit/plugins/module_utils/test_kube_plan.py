@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import KubePlan, confirmed, status_of
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import KubePlan, confirmed, status_of
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import KubePlan, confirmed
-from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet_gates import pods_by_network
-from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet_plan import KubeletWishes, plan_kubelet
-from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet_rollback import plan_kubelet_given_back
-from ansible_collections.virtscale.tuning.plugins.module_utils._machines import Machines
-from ansible_collections.virtscale.tuning.plugins.module_utils._objects import merged
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import merged
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import KubePlan, confirmed
+from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet.gates import pods_by_network
+from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet.plan import KubeletWishes, plan_kubelet
+from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet.rollback import plan_kubelet_given_back
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.kube_objects import (
     Object,
     after,

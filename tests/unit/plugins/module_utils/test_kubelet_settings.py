@@ -6,8 +6,8 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet_layers import lost_settings, seed_layout
-from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet_settings import check_settings, same_value
+from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet.layers import lost_settings, seed_layout
+from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet.settings import check_settings, same_value
 
 SEED = {"maxPods": 500, "kubeAPIBurst": 200, "kubeAPIQPS": 100, "nodeStatusMaxImages": -1}
 

@@ -6,15 +6,15 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import confirmed
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_plan import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import merged
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import confirmed
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.plan import (
     MigrationPlan,
     plan_migration,
     planned_pools,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_proof import prove
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_trigger import trigger
-from ansible_collections.virtscale.tuning.plugins.module_utils._objects import merged
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.proof import prove
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.trigger import trigger
 from kube_objects import managed, pool
 from migration_facts import LATER, RUN, Object, facts, machine, triggered, wishes, zone_node, zone_pool
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_policy import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.policy import (
     DisruptionPolicy,
     PolicyPlan,
     plan_policy,

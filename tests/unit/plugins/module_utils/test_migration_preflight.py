@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_plan import MigrationPlan, plan_migration
-from ansible_collections.virtscale.tuning.plugins.module_utils._objects import merged
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import merged
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.plan import MigrationPlan, plan_migration
 from kube_objects import kubelet_config, pool
 from migration_facts import LATER, RUN, Object, facts, machine, sums, triggered, wishes, zone_node, zone_pool
 

@@ -8,11 +8,11 @@ import statistics
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils import _migration_words as words
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_history import History
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_limits import MigrationLimits
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_result import statistics as result
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_stats import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration import words
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.history import History
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.limits import MigrationLimits
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.result import statistics as result
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.stats import (
     PERCENTILES,
     bin_width,
     by_os,
@@ -22,7 +22,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._migration_stats 
     moving_s,
     share_within,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_times import Migration, facts_of_migration
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import Migration, facts_of_migration
 from hypothesis import given
 from hypothesis import strategies as st
 from kubevirt_cluster import NOON, kubevirt, migration, moved

@@ -8,13 +8,13 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient, KubeError
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_survey import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient, KubeError
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.survey import (
     known_migrations,
     survey,
     survey_line,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_words import lines
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.words import lines
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.rollout_cluster import node, pool
 from kubevirt_cluster import Cluster, instance, kubevirt, migration, moved, stamp
 

@@ -8,7 +8,7 @@ import random
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_times import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import (
     Migration,
     facts_of_migration,
     facts_of_state,

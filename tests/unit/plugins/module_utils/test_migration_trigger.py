@@ -6,9 +6,9 @@ import base64
 import typing as t
 
 import pytest
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
-from ansible_collections.virtscale.tuning.plugins.module_utils._machines import Machines
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_trigger import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.trigger import (
     TRIGGER_PATH,
     Triggered,
     check_run_id,

@@ -9,11 +9,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeError
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_feed import Feed
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_journal import Journal
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_times import Migration
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_watch import MigrationWatch
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.feed import Feed
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import Journal
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import Migration
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.watch import MigrationWatch
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.rollout_cluster import (
     NEW,
     node,
@@ -234,7 +234,7 @@ def test_a_failure_without_a_reason_is_looked_up_in_the_events(journal: Path) ->
 
 
 def test_an_api_that_refuses_for_good_ends_the_run(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.virtscale.tuning.plugins.module_utils._kube_follow._RETRY_S", 0.001)
+    monkeypatch.setattr("ansible_collections.virtscale.tuning.plugins.module_utils._kube.follow._RETRY_S", 0.001)
     cluster = Cluster(kubevirt(), *machines())
     run = Run(cluster, journal)
     cluster.fail(KubeError("forbidden", 403))

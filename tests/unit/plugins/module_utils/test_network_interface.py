@@ -7,7 +7,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._network_interface import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._network.interface import (
     interface_facts,
     judge_bond,
 )

@@ -115,7 +115,7 @@ def test_round_trips_and_what_the_path_carries() -> None:
     result = in_namespace(
         _PEER
         + """
-from ansible_collections.virtscale.tuning.plugins.module_utils._network_info import measure
+from ansible_collections.virtscale.tuning.plugins.module_utils._network.info import measure
 sh("ip link set a0 mtu 9000")
 params = {"interface": "a0", "peers": ["10.9.0.2", "10.9.0.77"], "ping_count": 5, "ping_interval_s": 0.2,
           "path_mtu": True, "softnet_window_s": 0.1, "sysctls": ["net.ipv4.tcp_rmem"], "bond_policy": "report",
@@ -144,10 +144,11 @@ peer.kill()
 
 def test_without_tools_a_host_still_tells_what_it_can() -> None:
     result = in_namespace("""
-from ansible_collections.virtscale.tuning.plugins.module_utils import _network_arp, _network_info
+from ansible_collections.virtscale.tuning.plugins.module_utils._network import arp as network_arp
+from ansible_collections.virtscale.tuning.plugins.module_utils._network import info as network_info
 sh("mount --bind /dev/null " + sh("command -v ip").strip())
-_network_info.find_ping = lambda: None
-result = _network_info.measure({
+network_info.find_ping = lambda: None
+result = network_info.measure({
     "interface": "none0", "peers": ["10.9.0.2"], "ping_count": 5, "ping_interval_s": 1, "path_mtu": True,
     "softnet_window_s": 0, "sysctls": ["net.ipv4.tcp_rmem", "net.no.such"], "bond_policy": "report",
     "expected_bond": None, "where": "host"})

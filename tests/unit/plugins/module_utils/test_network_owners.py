@@ -6,8 +6,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._network_owners import Owner, find_owners
-from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_files import read_boot_settings
+from ansible_collections.virtscale.tuning.plugins.module_utils._network.owners import Owner, find_owners
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.files import read_boot_settings
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.sysctl_tree import Tree
 
 KEYS = ["net/core/rmem_max", "net/core/netdev_budget"]

@@ -7,9 +7,9 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._network_arp import judge, parse_addresses, parse_device
-from ansible_collections.virtscale.tuning.plugins.module_utils._network_ping import parse_ping
-from ansible_collections.virtscale.tuning.plugins.module_utils._network_worst import worst_round_trip
+from ansible_collections.virtscale.tuning.plugins.module_utils._network.arp import judge, parse_addresses, parse_device
+from ansible_collections.virtscale.tuning.plugins.module_utils._network.ping import parse_ping
+from ansible_collections.virtscale.tuning.plugins.module_utils._network.worst import worst_round_trip
 
 IPUTILS = """\
 PING 192.168.216.90 (192.168.216.90) from 192.168.216.10 bond0: 56(84) bytes of data.

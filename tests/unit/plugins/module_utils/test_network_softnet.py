@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._network_softnet import parse_softnet, softnet_delta
+from ansible_collections.virtscale.tuning.plugins.module_utils._network.softnet import parse_softnet, softnet_delta
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._node_pods import PodTally
-from ansible_collections.virtscale.tuning.plugins.module_utils._objects import merged
-from ansible_collections.virtscale.tuning.plugins.module_utils._quantities import Requests
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.node_pods import PodTally
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import merged
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.quantities import Requests
 
 Object = t.Dict[str, t.Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._objects import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import (
     differences,
     give_back,
     identified,
@@ -14,7 +14,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._objects import (
     remembered,
     undo,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._server_side_apply import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.server_side_apply import (
     conflicts,
     declaration,
     owners,

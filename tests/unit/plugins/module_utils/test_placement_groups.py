@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._placement_groups import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._sizing.placement_groups import (
     plan_placement_groups,
     round_autoscaler,
     round_nearest,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
-from ansible_collections.virtscale.tuning.plugins.module_utils._quantities import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.quantities import (
     Requests,
     parse_quantity,
     requests_of_pod,

@@ -10,21 +10,21 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._html import join, tag
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration_words import lines
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.words import lines
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import Json, host_entry
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_evidence import figures
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_migration_pictures import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.evidence import figures
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.html import join, tag
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.migration_pictures import (
     Histogram,
     Lane,
     Level,
     course,
     histograms,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_migrations import migration_figures
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import view_run
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_page import page
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_terminal import LINES_MAX, summary
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.migrations import migration_figures
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import view_run
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.page import page
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.terminal import LINES_MAX, summary
 from recorded_migrations import migration_run, reference_statistics
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import Run, host_entry
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_groups import all_variants
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import Line, view_run
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.groups import all_variants
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import Line, view_run
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import row
 from recorded_runs import HOSTS, KEYS, reference_run
 

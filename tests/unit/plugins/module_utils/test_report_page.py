@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._html import Markup, tag
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import Run, host_entry
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_model import view_run
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_page import page
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_pictures import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.html import Markup, tag
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import view_run
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.page import page
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.pictures import (
     Bar,
     RoundTrip,
     Span,
@@ -19,7 +19,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._report_pictures 
     round_trips,
     timeline,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._report_terminal import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.terminal import (
     COLUMNS_MAX,
     LINES_MAX,
     summary,

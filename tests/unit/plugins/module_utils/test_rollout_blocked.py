@@ -7,15 +7,15 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._drain_pods import parse_budget, parse_pod
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_blocked import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.drain_pods import parse_budget, parse_pod
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.blocked import (
     Blocker,
     Left,
     parse_guest,
     parse_stranded,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import parse_node
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_since import Blockades
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.facts import parse_node
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.since import Blockades
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.drain_objects import (
     NAMESPACE,
     Object,

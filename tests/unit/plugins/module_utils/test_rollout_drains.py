@@ -7,9 +7,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeClient, KubeError
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_drains import DrainWatch
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_reboots import RebootWatch
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient, KubeError
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.drains import DrainWatch
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.reboots import RebootWatch
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.drain_objects import (
     Api,
     budget,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.estimate import (
     describe_seconds,
     estimate,
     seconds_left,

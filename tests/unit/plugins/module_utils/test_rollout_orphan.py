@@ -11,7 +11,7 @@ from pathlib import Path
 _PLAYBOOK = "import subprocess, sys, time; subprocess.Popen([sys.executable, *sys.argv[1:]]); time.sleep(60)"
 _TASK = """
 import time
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_orphan import ParentWatch
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.orphan import ParentWatch
 watch = ParentWatch()
 print(watch.obstacle(), flush=True)
 end = time.monotonic() + 10

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import estimate
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress import PoolProgress
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.estimate import estimate
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.progress import PoolProgress
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.rollout_cluster import (
     NEW,
     node,

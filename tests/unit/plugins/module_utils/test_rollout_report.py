@@ -7,13 +7,13 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import estimate
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Snapshot
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_progress import NodeTimes, PoolProgress
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_report import preview, result
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import Request
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Outcome
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import judge
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.estimate import estimate
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.facts import Snapshot
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.progress import NodeTimes, PoolProgress
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.report import preview, result
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.request import Request
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.run import Outcome
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.state import judge
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.rollout_cluster import (
     NEW,
     OLD,

@@ -7,18 +7,18 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils import _rollout_run
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_client import KubeError
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_cluster import ClusterView
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Pool, Snapshot
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_request import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout import run as rollout_run
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.cluster import ClusterView
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.facts import Pool, Snapshot
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.request import (
     ROLLOUT_SPEC,
     Request,
     parse_request,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_run import Outcome, Rollout
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import Limits, Phase
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.run import Outcome, Rollout
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.state import Limits, Phase
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.rollout_cluster import (
     NEW,
     SOURCES,
@@ -131,7 +131,7 @@ class Rider:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_rollout_run.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(rollout_run.time, "sleep", lambda seconds: None)
 
 
 def run(view: View, *riders: Rider, **change: t.Any) -> tuple[Outcome, list[str]]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_facts import Snapshot
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_planned import planned_snapshot
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_state import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.facts import Snapshot
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.planned import planned_snapshot
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.state import (
     Limits,
     Phase,
     Step,

@@ -6,8 +6,8 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_estimate import estimate
-from ansible_collections.virtscale.tuning.plugins.module_utils._rollout_workload import Pace, Workload
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.estimate import estimate
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.workload import Pace, Workload
 
 NODES = [f"worker{number}" for number in range(10)]
 OTHERS = [f"other{number}" for number in range(20)]

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._socket_buffers import plan_socket_buffers
+from ansible_collections.virtscale.tuning.plugins.module_utils._sizing.socket_buffers import plan_socket_buffers
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,9 +7,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils import _sysctl_apply, _sysctl_flow
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_kernel import Kernel, Rejected
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl import apply as sysctl_apply
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl import flow as sysctl_flow
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.kernel import Kernel, Rejected
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.sysctl_tree import Tree
 
 BUFFERS = {"net.core.rmem_max": 5242880, "net.ipv4.tcp_rmem": [4096, 131072, 5242880]}
@@ -181,7 +182,7 @@ def test_a_bad_request_changes_nothing(
 
 def test_the_same_file_twice_is_refused() -> None:
     with pytest.raises(TuningError, match=r"files names a\.conf twice"):
-        _sysctl_flow.read_requests([{"name": "a.conf", "settings": {}}, {"name": "a.conf", "settings": {}}])
+        sysctl_flow.read_requests([{"name": "a.conf", "settings": {}}, {"name": "a.conf", "settings": {}}])
 
 
 def test_a_link_is_not_followed(tree: Tree) -> None:
@@ -256,7 +257,7 @@ class Stubborn(Kernel):
 def test_of_a_rejected_value_nothing_is_kept(tree: Tree, situation: Situation, monkeypatch: pytest.MonkeyPatch) -> None:
     situation(tree)
     before = tree.state()
-    monkeypatch.setattr(_sysctl_flow, "Kernel", Stubborn)
+    monkeypatch.setattr(sysctl_flow, "Kernel", Stubborn)
     with pytest.raises(TuningError) as refusal:
         tree.apply(FILES)
     assert str(refusal.value).endswith("(Invalid argument); files and kernel are as before.")
@@ -296,8 +297,8 @@ def test_a_run_after_a_kill_ends_as_an_undisturbed_one(
         return step
 
     with monkeypatch.context() as patch:
-        patch.setattr(_sysctl_apply.os, "replace", dying(_sysctl_apply.os.replace))
-        patch.setattr(_sysctl_apply.os, "unlink", dying(_sysctl_apply.os.unlink))
+        patch.setattr(sysctl_apply.os, "replace", dying(sysctl_apply.os.replace))
+        patch.setattr(sysctl_apply.os, "unlink", dying(sysctl_apply.os.unlink))
         patch.setattr(Kernel, "write", dying(Kernel.write))
         with contextlib.suppress(Killed):
             killed.apply(FILES, state=state)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_dropin import Dropin, parse_dropin
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.dropin import Dropin, parse_dropin
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_files import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.files import (
     Setting,
     parse_settings,
     read_boot_settings,

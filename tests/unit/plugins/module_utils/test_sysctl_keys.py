@@ -6,7 +6,7 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
-from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_keys import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.keys import (
     checked_path,
     keep_larger,
     key_name,

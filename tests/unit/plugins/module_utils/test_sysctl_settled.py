@@ -6,8 +6,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._network_info import measure
-from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl_settled import settled_rows
+from ansible_collections.virtscale.tuning.plugins.module_utils._network.info import measure
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.settled import settled_rows
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.sysctl_tree import Tree
 
 KEYS = {"net.core.rmem_max": 5242880, "net.ipv4.tcp_rmem": [4096, 131072, 5242880]}

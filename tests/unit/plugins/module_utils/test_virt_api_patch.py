@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._virt_api_patch import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._hyperconverged.virt_api_patch import (
     virt_api_replicas,
     with_virt_api_replicas,
 )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._objects import merged
-from ansible_collections.virtscale.tuning.plugins.module_utils._virtual_machines import (
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.virtual_machines import (
     Fate,
     add_owner,
     fate,
@@ -15,6 +14,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._virtual_machines
     parse_migration,
     short_os,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import merged
 
 Object = t.Dict[str, t.Any]
 MIGRATABLE = {"type": "LiveMigratable", "status": "True"}

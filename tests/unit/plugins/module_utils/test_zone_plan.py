@@ -7,11 +7,11 @@ from collections import Counter
 from decimal import Decimal
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube_plan import confirmed
-from ansible_collections.virtscale.tuning.plugins.module_utils._machines import Machines
-from ansible_collections.virtscale.tuning.plugins.module_utils._objects import merged, patched
-from ansible_collections.virtscale.tuning.plugins.module_utils._zone_plan import ZonePlan, ZoneWishes, plan_zones
-from ansible_collections.virtscale.tuning.plugins.module_utils._zone_rollback import plan_zones_given_back
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import merged, patched
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import confirmed
+from ansible_collections.virtscale.tuning.plugins.module_utils._zones.plan import ZonePlan, ZoneWishes, plan_zones
+from ansible_collections.virtscale.tuning.plugins.module_utils._zones.rollback import plan_zones_given_back
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.kube_objects import (
     Object,
     after,

@@ -6,7 +6,7 @@ import typing as t
 from collections import Counter
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._zones import assign, natural_key
+from ansible_collections.virtscale.tuning.plugins.module_utils._zones.labels import assign, natural_key
 from hypothesis import given
 from hypothesis import strategies as st
 
