@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import typing as t
 
+from ansible_collections.virtscale.tuning.plugins.module_utils._distributions import distribution
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.history import History, Vm
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.limits import (
     PER_CLUSTER,
@@ -17,7 +18,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._migration.limits
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.stats import (
     by_os,
     curve,
-    distribution,
     moving_s,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import Migration

@@ -8,20 +8,18 @@ import statistics
 import typing as t
 
 import pytest
+from ansible_collections.virtscale.tuning.plugins.module_utils._distributions import (
+    PERCENTILES,
+    bin_width,
+    distribution,
+    histogram,
+    share_within,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration import words
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.history import History
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.limits import MigrationLimits
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.result import statistics as result
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration.stats import (
-    PERCENTILES,
-    bin_width,
-    by_os,
-    curve,
-    distribution,
-    histogram,
-    moving_s,
-    share_within,
-)
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.stats import by_os, curve, moving_s
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import Migration, facts_of_migration
 from hypothesis import given
 from hypothesis import strategies as st
