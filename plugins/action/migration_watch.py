@@ -11,13 +11,10 @@ from ansible_collections.virtscale.tuning.plugins.action.rollout import ARGUMENT
 from ansible_collections.virtscale.tuning.plugins.action.rollout import ActionModule as RolloutAction
 from ansible_collections.virtscale.tuning.plugins.module_utils._action_record import artifacts_directory, current_run
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._journal import Journal
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.feed import Feed
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import (
-    Journal,
-    began_at,
-    journal_path,
-)
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import began_at, journal_path
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.result import statistics
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.survey import survey, survey_line
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.watch import MigrationWatch

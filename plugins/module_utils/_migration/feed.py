@@ -16,6 +16,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.virtual_
     needs_owner,
     parse_machine,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._journal import Journal, NoJournal
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient, KubeError, Resource
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.follow import Follower
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import value_at
@@ -28,7 +29,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._migration.histor
     VM_GONE,
     History,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import Journal, NoJournal
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.limits import MigrationLimits
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import (
     FINAL,

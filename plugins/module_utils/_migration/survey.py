@@ -10,9 +10,9 @@ import time
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
+from ansible_collections.virtscale.tuning.plugins.module_utils._journal import NoJournal
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.feed import Feed
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import NoJournal
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.limits import PER_CLUSTER, PER_NODE
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.result import statistics
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import moment

@@ -14,12 +14,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._journal import Journal, read_entries
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.history import History
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import (
-    Journal,
-    journal_path,
-    read_entries,
-)
+from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import journal_path
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import facts_of_migration
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,7 +70,7 @@ def test_an_id_is_not_a_path(tmp_path: Path) -> None:
 
 
 def test_two_runs_do_not_write_to_one_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal._LOCK_S", 0)
+    monkeypatch.setattr("ansible_collections.virtscale.tuning.plugins.module_utils._journal._LOCK_S", 0)
     path = tmp_path / "migrations.jsonl"
     first = Journal(path)
     with pytest.raises(TuningError, match="Another run is writing"):
@@ -101,7 +98,7 @@ def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> N
 _WRITER = """
 import sys
 from pathlib import Path
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import Journal
+from ansible_collections.virtscale.tuning.plugins.module_utils._journal import Journal
 journal = Journal(Path(sys.argv[1]))
 number = len(journal.entries)
 while True:

@@ -9,9 +9,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.virtscale.tuning.plugins.module_utils._journal import Journal
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.feed import Feed
-from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import Journal
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import Migration
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.watch import MigrationWatch
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.rollout_cluster import (
