@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.settings import connection_settings
 
 Object = t.Dict[str, t.Any]
 Item = t.TypeVar("Item")
@@ -96,26 +97,9 @@ class KubeClient:
 
         :raises TuningError: when the ``kubernetes`` package or every way to the cluster is missing.
         """
-        try:
-            from kubernetes import client, config
-        except ImportError as error:
-            raise TuningError(
-                f"The Python package kubernetes is missing on this host ({error}); install it."
-            ) from error
-        settings = client.Configuration()
-        try:
-            _load(config, settings, auth)
-        except (config.ConfigException, OSError, TypeError, ValueError) as error:
-            wanted = auth.get("kubeconfig") or "KUBECONFIG, ~/.kube/config or the pod's service account"
-            raise TuningError(f"No way to a cluster was found in {wanted}: {error}") from error
-        if auth.get("host"):
-            settings.host = auth["host"]
-        if auth.get("api_key"):
-            settings.api_key = {"authorization": f"Bearer {auth['api_key']}"}
-        if auth.get("ca_cert"):
-            settings.ssl_ca_cert = auth["ca_cert"]
-        if auth.get("validate_certs") is not None:
-            settings.verify_ssl = auth["validate_certs"]
+        settings = connection_settings(auth)
+        from kubernetes import client
+
         settings.connection_pool_maxsize = max_connections
         return cls(client.ApiClient(settings), max_connections)
 
@@ -283,20 +267,6 @@ class KubeClient:
         except HTTPError as error:
             raise KubeError(f"{settings.host} did not answer {method} {path}: {error}.", 0) from error
         return response
-
-
-def _load(config: t.Any, settings: t.Any, auth: t.Mapping[str, t.Any]) -> None:
-    """Fill the settings from a kubeconfig or the pod's service account, unless the host alone says where to go."""
-    if auth.get("host") and not auth.get("kubeconfig"):
-        return
-    try:
-        config.load_kube_config(
-            config_file=auth.get("kubeconfig"), context=auth.get("context"), client_configuration=settings
-        )
-    except config.ConfigException:
-        if auth.get("kubeconfig") or auth.get("context"):
-            raise
-        config.load_incluster_config(client_configuration=settings)
 
 
 def _lines(response: t.Any, path: str) -> t.Iterator[bytes]:
