@@ -76,7 +76,7 @@ def virtual_machine(
         use_source(manifest, source, disk or Disk())
     if dedicated_io_thread:
         dedicate_io_thread(manifest)
-    return _finished(manifest, name, namespace, labels or {}, overrides or {}, run_strategy)
+    return _finished(manifest, name, namespace, labels, overrides, run_strategy)
 
 
 def own_virtual_machine(
@@ -104,22 +104,22 @@ def own_virtual_machine(
         use_source(manifest, source, None)
     if dedicated_io_thread:
         dedicate_io_thread(manifest)
-    return _finished(manifest, name, namespace, labels or {}, overrides or {}, run_strategy)
+    return _finished(manifest, name, namespace, labels, overrides, run_strategy)
 
 
 def _finished(
     manifest: Object,
     name: str,
     namespace: str,
-    labels: t.Mapping[str, str],
-    overrides: t.Mapping[str, t.Any],
+    labels: t.Mapping[str, str] | None,
+    overrides: t.Mapping[str, t.Any] | None,
     run_strategy: str | None,
 ) -> Object:
     check_name("name", name)
     check_name("namespace", namespace)
     check_labels("labels", labels)
     check_overrides("overrides", overrides)
-    result = patched(manifest, overrides)
+    result = patched(manifest, overrides or {})
     check_virtual_machine("overrides", result)
     rename_data_volumes(result, name)
     _set_run_strategy(result["spec"], run_strategy)
@@ -127,7 +127,7 @@ def _finished(
     # Who names it here wants one name and these labels, whatever the template was copied from.
     for unwanted in ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "ownerReferences"):
         result.get("metadata", {}).pop(unwanted, None)
-    marks = {**own, **labels}
+    marks = {**own, **(labels or {})}
     for volume in result["spec"].get("dataVolumeTemplates") or []:
         # CDI hands them on to the claim.
         volume["metadata"]["labels"] = {**(volume["metadata"].get("labels") or {}), **marks}

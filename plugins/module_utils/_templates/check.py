@@ -31,12 +31,12 @@ def check_name(parameter: str, name: t.Any, longest: int = _LONGEST_LABEL) -> No
         raise InvalidValue(parameter, name, f"lower-case letters, digits and dashes, at most {longest}")
 
 
-def check_labels(parameter: str, labels: t.Mapping[str, t.Any]) -> None:
+def check_labels(parameter: str, labels: t.Mapping[str, t.Any] | None) -> None:
     """Refuse values that are no labels: true and 1 want quotes.
 
     :raises InvalidValue: with the label's name.
     """
-    for key, value in labels.items():
+    for key, value in (labels or {}).items():
         if not isinstance(value, str) or len(value) > _LONGEST_LABEL or not _LABEL_VALUE.fullmatch(value):
             raise InvalidValue(f"{parameter}[{key}]", value, "a string that Kubernetes takes as a label's value")
 
@@ -46,6 +46,8 @@ def check_overrides(parameter: str, overrides: t.Any) -> None:
 
     :raises InvalidValue: with the field's name.
     """
+    if overrides is None:
+        return
     if not isinstance(overrides, dict):
         raise InvalidValue(parameter, overrides, "a mapping of fields of a VirtualMachine")
     for path in _SETTLED:
@@ -73,7 +75,7 @@ def check_virtual_machine(parameter: str, manifest: t.Any) -> None:
         raise InvalidValue(f"{parameter}.spec.template.spec.evictionStrategy", strategy, allowed)
     if "running" in manifest["spec"] and "runStrategy" in manifest["spec"]:
         raise InvalidValue(f"{parameter}.spec.running", manifest["spec"]["running"], "left out beside runStrategy")
-    _check_names(parameter, spec, manifest["spec"].get("dataVolumeTemplates") or [])
+    _check_names(parameter, spec, manifest["spec"].get("dataVolumeTemplates"))
 
 
 def _check_names(parameter: str, spec: t.Mapping[str, t.Any], templates: t.Any) -> None:
@@ -82,6 +84,8 @@ def _check_names(parameter: str, spec: t.Mapping[str, t.Any], templates: t.Any) 
     for name in disks:
         if name not in volumes:
             raise InvalidValue(f"{parameter}: the disk", name, f"one of the volumes, {', '.join(volumes) or 'none'}")
+    if templates is None:
+        return
     if not isinstance(templates, list):
         raise InvalidValue(f"{parameter}.spec.dataVolumeTemplates", templates, "a list")
     for template in templates:

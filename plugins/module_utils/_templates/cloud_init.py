@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
@@ -61,18 +62,22 @@ def user_data(login: Login) -> str:
 
     :raises InvalidValue: when KubeVirt would refuse it for its length.
     """
-    # JSON of a value is YAML of it, whatever characters a password has.
     lines = ["#cloud-config"]
     if login.password:
-        lines += [f"password: {json.dumps(login.password)}", "chpasswd: { expire: False }", "ssh_pwauth: True"]
+        lines += [f"password: {_yaml(login.password)}", "chpasswd: { expire: False }", "ssh_pwauth: True"]
     if login.ssh_public_keys:
         lines.append("ssh_authorized_keys:")
-        lines += [f"  - {json.dumps(key)}" for key in login.ssh_public_keys]
+        lines += [f"  - {_yaml(key)}" for key in login.ssh_public_keys]
     if login.password:
         lines.append("runcmd:")
-        lines += [f"  - {json.dumps(command)}" for command in _ALLOW_PASSWORDS]
+        lines += [f"  - {_yaml(command)}" for command in _ALLOW_PASSWORDS]
     text = "\n".join(lines) + "\n"
     if len(text.encode()) > LONGEST_USER_DATA_BYTES:
         allowed = f"short enough for {LONGEST_USER_DATA_BYTES} bytes of cloud-init user data, which KubeVirt allows"
         raise InvalidValue("login", f"{len(text.encode())} bytes", allowed)
     return text
+
+
+def _yaml(value: t.Any) -> str:
+    """Return a value in YAML's flow style, which JSON without its own escapes of characters is."""
+    return json.dumps(value, ensure_ascii=False)

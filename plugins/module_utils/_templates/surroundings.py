@@ -41,8 +41,8 @@ def pause_pod(
     """
     check_name("name", name)
     check_name("namespace", namespace)
-    check_labels("labels", labels or {})
-    check_overrides("overrides", overrides or {})
+    check_labels("labels", labels)
+    check_overrides("overrides", overrides)
     container = {
         "name": "pause",
         "image": image,
@@ -80,7 +80,7 @@ def network_attachment(
     """
     check_name("network name", name)
     check_name("namespace", namespace)
-    check_labels("labels", labels or {})
+    check_labels("labels", labels)
     config: Object = {
         "cniVersion": "0.3.1",
         "name": name,
@@ -94,7 +94,7 @@ def network_attachment(
     return {
         "apiVersion": NETWORK_ATTACHMENTS.api_version,
         "kind": "NetworkAttachmentDefinition",
-        "metadata": {"name": name, "namespace": namespace, "labels": dict(labels or {})},
+        "metadata": _metadata(name, namespace, labels),
         "spec": {"config": json.dumps(config)},
     }
 
@@ -139,10 +139,10 @@ def clone_permission(
     :param name: of both objects, ``virtscale-clone`` by default; one for each fleet lets each be taken away alone.
     """
     check_name("source_namespace", source_namespace)
-    check_labels("labels", labels or {})
+    check_labels("labels", labels)
     if not namespaces:
         raise InvalidValue("namespaces", list(namespaces), "at least one")
-    meta = {"name": name or CLONE_PERMISSION, "namespace": source_namespace, "labels": dict(labels or {})}
+    meta = _metadata(name or CLONE_PERMISSION, source_namespace, labels)
     subjects = []
     for namespace in namespaces:
         check_name("namespaces", namespace)
@@ -155,3 +155,7 @@ def clone_permission(
         {**api, "kind": "Role", "metadata": dict(meta), "rules": [rule]},
         {**api, "kind": "RoleBinding", "metadata": dict(meta), "roleRef": role_ref, "subjects": subjects},
     ]
+
+
+def _metadata(name: str, namespace: str, labels: t.Mapping[str, str] | None) -> Object:
+    return {"name": name, "namespace": namespace, **({"labels": dict(labels)} if labels else {})}
