@@ -93,7 +93,8 @@ class BulkClient:
     async def create(
         self,
         resource: Resource,
-        body: Object,
+        name: str,
+        body: Object | bytes,
         namespace: str | None = None,
         *,
         field_manager: str,
@@ -101,6 +102,7 @@ class BulkClient:
     ) -> tuple[Object, bool]:
         """Create an object; return its metadata, under that key, and whether this call made it.
 
+        :param body: the object, or its JSON.
         :param mine: whether an object of that name that exists already is the wanted one; by default none is.
         :raises KubeError: with status 409 when the name is taken by an object that is not ``mine``.
         """
@@ -111,7 +113,7 @@ class BulkClient:
         except KubeError as error:
             if error.status != 409 or mine is None:
                 raise
-            found = await self.get(resource, body["metadata"]["name"], namespace)
+            found = await self.get(resource, name, namespace)
             if found is None or not mine(found):
                 raise
             return found, False
@@ -252,14 +254,14 @@ class BulkClient:
         self,
         method: str,
         path: str,
-        body: Object | None,
+        body: Object | bytes | None,
         content_type: str,
         query: t.Mapping[str, str] | None,
         accept: str,
         *,
         lost_is_safe: bool,
     ) -> Object:
-        content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        content = body if isinstance(body, bytes) or body is None else _encoded(body)
         headers = {"Accept": accept} if content is None else {"Accept": accept, "Content-Type": content_type}
         target, end, pause_s = _target(path, query), time.monotonic() + self._patience_s, _PAUSE_S[0]
         while True:
@@ -289,7 +291,9 @@ class BulkClient:
                     refusal = await _refusal(method, path, response)
                     # 429 is said before anything is done; of 5xx nobody knows who said it, and when.
                     raise _NotSentAgain(refusal, refusal.status < 500, _retry_after(response))
-                answer: Object = json.loads(await response.read())
+                answered = await response.read()
+                # Subresources that only accept a request answer with nothing.
+                answer: Object = json.loads(answered) if answered else {}
         except self._aiohttp.ClientConnectorError as error:
             raise _NotSentAgain(self._lost(method, path, error), True) from error
         except (self._aiohttp.ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
@@ -307,6 +311,10 @@ class _NotSentAgain(TuningError):
     def __init__(self, why: KubeError, refused_early: bool, retry_after_s: float | None = None) -> None:
         super().__init__(str(why))
         self.why, self.refused_early, self.retry_after_s = why, refused_early, retry_after_s
+
+
+def _encoded(body: Object) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _target(path: str, query: t.Mapping[str, str] | None) -> str:
