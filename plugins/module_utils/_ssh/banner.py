@@ -30,14 +30,15 @@ async def read_banner(opened: socket.socket, timeout_s: float) -> str:
     try:
         return await asyncio.wait_for(_look(opened), timeout_s)
     except asyncio.TimeoutError as error:
-        raise SshError(BANNER, f"the port is open, but no SSH server spoke within {timeout_s:g} s") from error
+        raise SshError(
+            BANNER, f"the port is open, but no SSH server spoke within {timeout_s:g} s{_said(opened)}"
+        ) from error
     except OSError as error:
         message = "the connection was closed before an SSH server spoke"
         raise SshError(BANNER, f"{message}: {error.strerror or error}") from error
 
 
 async def _look(opened: socket.socket) -> str:
-    known = -1
     while True:
         await _readable(opened)
         seen = opened.recv(_LOOKED_AT, socket.MSG_PEEK)
@@ -49,20 +50,7 @@ async def _look(opened: socket.socket) -> str:
                 return line.strip().decode(errors="replace")
         if len(seen) == _LOOKED_AT:
             raise SshError(BANNER, f"it is no SSH server that answers; it says {_quoted(seen)}")
-        # Nothing new although it is readable: the other side has closed behind a half line.
-        if len(seen) == known and _at_end(opened, known):
-            raise SshError(BANNER, f"it is no SSH server that answers; it said {_quoted(seen)} and closed")
-        known = len(seen)
         await asyncio.sleep(_AGAIN_S)
-
-
-def _at_end(opened: socket.socket, known: int) -> bool:
-    """Return whether nothing follows the ``known`` bytes, by a poll for the other side's end."""
-    import select
-
-    poll = select.poll()
-    poll.register(opened, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
-    return bool(poll.poll(0)) and len(opened.recv(known + 1, socket.MSG_PEEK)) == known
 
 
 async def _readable(opened: socket.socket) -> None:
@@ -78,6 +66,13 @@ async def _readable(opened: socket.socket) -> None:
 def _set(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)
+
+
+def _said(opened: socket.socket) -> str:
+    try:
+        return f"; it said {_quoted(opened.recv(_LOOKED_AT, socket.MSG_PEEK))}"
+    except OSError:
+        return ""
 
 
 def _quoted(seen: bytes) -> str:

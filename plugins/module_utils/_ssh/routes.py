@@ -65,22 +65,27 @@ class ByAddress:
         except ValueError as error:
             raise SshError(CONNECT, f"its address {target.address!r} is not one") from error
         family = socket.AF_INET if version == 4 else socket.AF_INET6
-        opened = socket.socket(family, socket.SOCK_STREAM)
         try:
-            opened.setblocking(False)
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await asyncio.get_running_loop().sock_connect(opened, (target.address, target.port))
+            return await _connected(family, target)
         except ConnectionRefusedError as error:
-            opened.close()
             raise SshError(CONNECT, f"{target.address} port {target.port} refused the connection") from error
+        except asyncio.TimeoutError:
+            raise
         except OSError as error:
-            opened.close()
             why = error.strerror or str(error)
             raise SshError(CONNECT, f"{target.address} port {target.port} cannot be reached: {why}") from error
-        except BaseException:
-            opened.close()
-            raise
-        return opened
+
+
+async def _connected(family: int, target: Target) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setblocking(False)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(opened, (target.address, target.port))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 class PortForward:

@@ -68,7 +68,8 @@ class Session:
         except (OSError, asyncssh.Error) as error:
             raise SshError(COMMAND, f"{_short(command)} did not start: {_words(error)}") from error
         try:
-            ended = await asyncio.wait_for(process.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                ended = await process.wait()
         except (asyncio.TimeoutError, asyncssh.TimeoutError) as error:
             raise SshError(COMMAND, f"{_short(command)} did not end within {timeout_s:g} s") from error
         except (OSError, asyncssh.Error) as error:
@@ -90,7 +91,8 @@ class Session:
         """Close the connection; what still runs in it is left to the machine."""
         self._connection.close()
         try:
-            await asyncio.wait_for(self._connection.wait_closed(), _CLOSING_S)
+            async with asyncio.timeout(_CLOSING_S):
+                await self._connection.wait_closed()
         except (asyncio.TimeoutError, OSError):
             self._connection.abort()
 
@@ -121,7 +123,8 @@ async def open_connection(target: Target, route: Route, patience: Patience) -> t
     :raises SshError: of the stage ``connect``.
     """
     try:
-        return await asyncio.wait_for(route.open(target), patience.connect_s)
+        async with asyncio.timeout(patience.connect_s):
+            return await route.open(target)
     except asyncio.TimeoutError as error:
         raise SshError(CONNECT, f"port {target.port} did not answer within {patience.connect_s:g} s") from error
 
@@ -149,7 +152,8 @@ async def log_in(opened: t.Any, target: Target, credentials: Credentials, patien
         compression_algs=None,
     )
     try:
-        return Session(await asyncio.wait_for(connecting, patience.login_s), target)
+        async with asyncio.timeout(patience.login_s):
+            return Session(await connecting, target)
     except BaseException as error:
         opened.close()
         why = _why_not(error, credentials, patience)
@@ -167,7 +171,8 @@ def _why_not(error: BaseException, credentials: Credentials, patience: Patience)
         return SshError(HANDSHAKE, f"its host key is not the one in {credentials.known_hosts}")
     if isinstance(error, asyncio.TimeoutError):
         return SshError(HANDSHAKE, f"handshake and login took more than {patience.login_s:g} s")
-    if isinstance(error, (OSError, asyncssh.Error)):
+    # Whatever a machine makes asyncssh raise, it is that machine which cannot be reached.
+    if isinstance(error, Exception):
         return SshError(HANDSHAKE, f"the SSH handshake failed: {_words(error)}")
     return None
 
