@@ -34,10 +34,6 @@ class ActionModule(RolloutAction):
 
     _spec = ARGUMENT_SPEC
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        self._variables = task_vars or {}
-        return super().run(tmp, task_vars)
-
     def _rollout(self, arguments: dict[str, t.Any], *companions: t.Any) -> dict[str, t.Any]:
         parse_request(arguments)
         parse_pace(arguments)

@@ -7,10 +7,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.facts import ClusterReader
-from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.adapter import AUTH_SPEC
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.cluster import ClusterView
@@ -26,33 +24,20 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.request 
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.run import Rollout
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.workload import Workload
+from ansible_collections.virtscale.tuning.plugins.plugin_utils._cluster import ClusterAction
 
 ARGUMENT_SPEC: dict[str, t.Any] = {**AUTH_SPEC, **ROLLOUT_SPEC}
 # One connection a watch, and some for fresh reads.
 _CONNECTIONS = 10
 
 
-class ActionModule(ActionBase):
-    """Runs on the controller, because only an action plugin can show lines while it waits."""
+class ActionModule(ClusterAction):
+    """Shows lines while it waits."""
 
-    _requires_connection = False
     _spec = ARGUMENT_SPEC
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        base = super().run(tmp, task_vars)
-        _validation, arguments = self.validate_argument_spec(self._spec)
-        try:
-            return {**base, **self._rollout({**arguments, **self._auth_of_environment()})}
-        except TuningError as error:
-            return {**base, "failed": True, "msg": str(error), **error.details}
-
-    def _auth_of_environment(self) -> dict[str, t.Any]:
-        """Return what the keyword ``environment``, which reaches modules only, says of the way to the cluster."""
-        environment: dict[str, str] = {}
-        self._compute_environment_string(environment)
-        named = {name: environment.get(spec["fallback"][1][0]) for name, spec in AUTH_SPEC.items()}
-        named["kubeconfig"] = named["kubeconfig"] or environment.get("KUBECONFIG")
-        return {name: value for name, value in named.items() if value and name not in self._task.args}
+    def _act(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+        return self._rollout(arguments)
 
     def _rollout(self, arguments: dict[str, t.Any], *companions: Companion) -> dict[str, t.Any]:
         request, pace = parse_request(arguments), parse_pace(arguments)
