@@ -90,6 +90,21 @@ RECIPES: dict[str, Recipe] = {
         "github.com/kubevirt/hyperconverged-cluster-operator",
         files=(("github.com/kubevirt/hyperconverged-cluster-operator", "deploy/crds/hco00.crd.yaml", "crds"),),
     ),
+    "storage-crds": Recipe(
+        "github.com/kubernetes-csi/external-snapshotter/client/v8",
+        files=(
+            (
+                "github.com/kubernetes-csi/external-snapshotter/client/v8",
+                "config/crd/snapshot.storage.k8s.io_*.yaml",
+                "crds",
+            ),
+            (
+                "github.com/k8snetworkplumbingwg/network-attachment-definition-client",
+                "artifacts/networks-crd.yaml",
+                "crds",
+            ),
+        ),
+    ),
     "machine-config-controller": Recipe(
         "github.com/openshift/machine-config-operator",
         programs=("github.com/openshift/machine-config-operator/cmd/machine-config-controller",),
