@@ -4,8 +4,8 @@
 """The one way to read and watch the Kubernetes API: plain objects, pages, threads, clear errors.
 
 Resources are named by API version and plural, so no discovery runs before the first question. Declared
-objects are written through ``kubernetes.core``; the little that a plan cannot declare goes through
-:meth:`KubeClient.merge_patch`. The ``kubernetes`` package is imported on connection only.
+objects are written through ``kubernetes.core``; what an action makes, changes and takes away itself goes through
+:class:`KubeClient`. The ``kubernetes`` package is imported on connection only.
 """
 
 from __future__ import annotations
@@ -212,6 +212,23 @@ class KubeClient:
         query = {"fieldManager": field_manager}
         answer: Object = self._json("PATCH", path, query, body, "application/merge-patch+json")
         return answer
+
+    def create(self, resource: Resource, body: Object, *, field_manager: str) -> Object:
+        """Create an object, which names its namespace and itself, and return it.
+
+        :raises KubeError: with status 409 when it exists.
+        """
+        path = resource.path(namespace=body["metadata"].get("namespace"))
+        answer: Object = self._json("POST", path, {"fieldManager": field_manager}, body, "application/json")
+        return answer
+
+    def delete(self, resource: Resource, name: str, namespace: str | None = None, *, uid: str) -> None:
+        """Delete the object of this uid; one of the same name that came after it stays.
+
+        :raises KubeError: with status 404 when it is gone, 409 when another has its name.
+        """
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        self._json("DELETE", resource.path(name, namespace), None, body, "application/json")
 
     def for_each(self, call: t.Callable[[Item], Answer], items: t.Sequence[Item]) -> t.List[Answer]:
         """Return ``call`` of each item in order, as many at a time as there are connections."""

@@ -50,13 +50,18 @@ class Disk:
     volume_mode: str = "Block"
 
     def __post_init__(self) -> None:
-        if parse_quantity(self.size) <= 0:
+        if self.size_bytes <= 0:
             raise InvalidValue("size", self.size, "above 0")
         check_name("storage_class", self.storage_class, longest=253)
         if self.access_mode not in ACCESS_MODES:
             raise InvalidValue("access_mode", self.access_mode, f"one of {', '.join(ACCESS_MODES)}")
         if self.volume_mode not in VOLUME_MODES:
             raise InvalidValue("volume_mode", self.volume_mode, f"one of {', '.join(VOLUME_MODES)}")
+
+    @property
+    def size_bytes(self) -> int:
+        """The size as a number."""
+        return int(parse_quantity(self.size))
 
     def claim(self) -> Object:
         """Return the claim for a DataVolume's ``spec.pvc``.
