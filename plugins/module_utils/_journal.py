@@ -66,6 +66,12 @@ class Journal:
             os.fsync(self._file.fileno())
             self._synced_at, self._behind = time.monotonic(), False
 
+    def empty(self) -> None:
+        """Begin anew: what is in it is of no use to anybody any more."""
+        self._file.seek(0)
+        self._file.truncate()
+        self.entries = []
+
     def close(self) -> None:
         """Bring everything to the disk and let others write."""
         if not self._file.closed:

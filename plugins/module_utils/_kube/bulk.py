@@ -182,6 +182,8 @@ class BulkClient:
             accept = accept.replace("PartialObjectMetadata;", "PartialObjectMetadataList;")
         while True:
             page = await self.request("GET", resource.path(namespace=namespace), query=query, accept=accept)
+            # An empty list of metadata alone is null.
+            page["items"] = page.get("items") or []
             yield page
             token = page["metadata"].get("continue")
             if not token:
@@ -195,7 +197,7 @@ class BulkClient:
         label_selector: str | None = None,
         *,
         list_first: bool = True,
-    ) -> t.AsyncIterator[tuple[Heard, Object]]:
+    ) -> t.AsyncGenerator[tuple[Heard, Object], None]:
         """Yield what is and what changes, through restarts of the API, for as long as it is asked.
 
         ``LISTED`` with each object of a list, then ``SYNCED`` with the list's metadata: what was not listed since the

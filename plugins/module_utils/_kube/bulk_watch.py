@@ -38,7 +38,7 @@ class Api(t.Protocol):
 
 async def follow(
     api: Api, resource: Resource, namespace: str | None, label_selector: str | None, list_first: bool
-) -> t.AsyncIterator[tuple[Heard, Object]]:
+) -> t.AsyncGenerator[tuple[Heard, Object], None]:
     """Yield as :meth:`BulkClient.watch` says."""
     path = resource.path(namespace=namespace)
     version = "" if list_first else await _version_now(api, path, label_selector)
