@@ -52,10 +52,9 @@ async def run(auth: t.Mapping[str, t.Any], request: StormRequest, memory: Memory
         storming = asyncio.create_task(storm.run())
         beside = [asyncio.create_task(storm.instances.follow()), asyncio.create_task(_while_the_parent_lives())]
         try:
-            await asyncio.wait([storming, *beside], return_when=asyncio.FIRST_COMPLETED)
-            for task in (storming, *beside):
-                if task.done():
-                    task.result()
+            ended, _going_on = await asyncio.wait([storming, *beside], return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
         finally:
             for task in (storming, *beside):
                 task.cancel()
