@@ -53,7 +53,5 @@ def _read(key_file: str) -> t.Any:
     asyncssh = import_asyncssh()
     try:
         return asyncssh.read_private_key(str(Path(key_file).expanduser()))
-    except asyncssh.KeyEncryptionError as error:
-        raise TuningError(f"The private key {key_file} needs a passphrase, which cannot be given.") from error
     except (OSError, asyncssh.KeyImportError) as error:
         raise TuningError(f"The private key {key_file} cannot be read: {str(error).rstrip('.')}.") from error
