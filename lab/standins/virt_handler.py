@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import ipaddress
 import threading
 import time
 import typing as t
 from pathlib import Path
 
 from ansible_collections.virtscale.tuning.lab.standins.follow import follow, log, set_up_logging
+from ansible_collections.virtscale.tuning.lab.standins.guest_protocol import Addresses, address_of
 from ansible_collections.virtscale.tuning.lab.standins.lab_client import PODS, VMIS, LabClient
 from ansible_collections.virtscale.tuning.lab.standins.times import Times
 from ansible_collections.virtscale.tuning.lab.standins.virt_handler_nodes import tend_nodes
@@ -44,9 +46,10 @@ Key = t.Tuple[str, str]
 class Handlers:
     """All virt-handlers and virt-launchers. Keys are namespace and name of a VirtualMachineInstance."""
 
-    def __init__(self, client: LabClient, times: Times) -> None:
+    def __init__(self, client: LabClient, times: Times, addresses: Addresses) -> None:
         self._client = client
         self._times = times
+        self._addresses = addresses
         self._vmis: dict[Key, Object] = {}
         self._ending: dict[Key, dict[str, Object]] = {}
         self._begun: dict[Key, tuple[t.Any, float]] = {}
@@ -57,11 +60,17 @@ class Handlers:
         key = key_of(vmi)
         known = self._vmis.get(key)
         if known is None or version(known) < version(vmi):
+            address = address_of(vmi)
+            if address:
+                self._addresses.known(vmi["metadata"]["uid"], address)
             self._vmis[key] = vmi
             self._queue.add(key)
 
     def vmi_gone(self, vmi: Object) -> None:
         key = key_of(vmi)
+        known = self._vmis.get(key)
+        if known is not None:
+            self._addresses.gone(known["metadata"]["uid"])
         for memory in (self._vmis, self._begun, self._ended):
             memory.pop(key, None)
         self._queue.add(key)
@@ -104,7 +113,8 @@ class Handlers:
             self._queue.add(key, wait)
             return
         now = datetime.datetime.now(datetime.timezone.utc)
-        self.vmi_seen(self._client.replace(VMIS, taken(vmi, step, now)))
+        address = self._addresses.of(vmi["metadata"]["uid"]) if step is Step.BOOT else ""
+        self.vmi_seen(self._client.replace(VMIS, taken(vmi, step, now, address)))
 
     def _left_s(self, key: Key, vmi: Object, step: Step) -> float:
         """How much of the step's time is left, counted from when it was first to be taken."""
@@ -191,15 +201,30 @@ def not_ready(conditions: t.Iterable[Object]) -> list[Object]:
     ]
 
 
+def listed(client: LabClient) -> list[Object]:
+    """All VirtualMachineInstances, as soon as the API server answers."""
+    while True:
+        try:
+            return client.list(VMIS).items
+        except KubeError as error:
+            log.warning("%s", error)
+            time.sleep(RETRY_S)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Stand-in for virt-handler and virt-launcher of every node.")
     parser.add_argument("--kubeconfig", required=True, help="of the account kubevirt-handler")
     parser.add_argument("--times", required=True, type=Path)
+    parser.add_argument("--guests", required=True, type=ipaddress.IPv4Network, help="the network of their addresses")
     arguments = parser.parse_args()
     set_up_logging()
     auth = {"kubeconfig": arguments.kubeconfig}
     client = LabClient.connect(auth, max_connections=WORKERS + 2)
-    handlers = Handlers(client, Times(arguments.times))
+    addresses = Addresses(arguments.guests)
+    for vmi in listed(client):
+        if address_of(vmi):
+            addresses.known(vmi["metadata"]["uid"], str(address_of(vmi)))
+    handlers = Handlers(client, Times(arguments.times), addresses)
 
     def follow_pods() -> None:
         follow(client, PODS, handlers.pod_seen, gone=handlers.pod_gone, label_selector=LAUNCHERS, resync_s=RESYNC_S)

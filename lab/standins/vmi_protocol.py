@@ -17,6 +17,8 @@ import datetime
 import enum
 import typing as t
 
+from ansible_collections.virtscale.tuning.lab.standins.guest_protocol import with_address
+
 Object = t.Dict[str, t.Any]
 
 # The lab's own annotations of a VirtualMachineInstance, for tests.
@@ -76,8 +78,8 @@ def _migration_step(vmi: Object) -> Step | None:
     return Step.ABORT_COPY if state.get("abortRequested") else Step.END_COPY
 
 
-def taken(vmi: Object, step: Step, now: datetime.datetime) -> Object:
-    """The object after a step."""
+def taken(vmi: Object, step: Step, now: datetime.datetime, address: str = "") -> Object:
+    """The object after a step; ``address`` is what the guest has from its boot on."""
     vmi = copy.deepcopy(vmi)
     time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     status = vmi["status"]
@@ -87,6 +89,7 @@ def taken(vmi: Object, step: Step, now: datetime.datetime) -> Object:
         status["machine"] = {"type": MACHINE_TYPE}
         status["migrationMethod"] = "LiveMigration"
         status["selinuxContext"] = "none"
+        status["interfaces"] = with_address(vmi, address)
         _report(vmi)
     elif step is Step.STOP:
         _enter(status, "Succeeded", time)

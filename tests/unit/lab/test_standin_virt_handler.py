@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
 import json
 import time
 import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.virtscale.tuning.lab.standins.guest_protocol import Addresses
 from ansible_collections.virtscale.tuning.lab.standins.lab_client import LabClient
 from ansible_collections.virtscale.tuning.lab.standins.times import Times
 from ansible_collections.virtscale.tuning.lab.standins.virt_handler import Handlers, has_guest
@@ -89,7 +91,8 @@ def handlers(cluster: Cluster, tmp_path: Path) -> Handlers:
     path = tmp_path / "times.json"
     times = {"factor": 100, "reboot_s": 1, "boot_s": 2, "stop_s": 3, "migration_s": {"default": 14}}
     path.write_text(json.dumps(times))
-    return Handlers(t.cast(LabClient, cluster), Times(path))
+    addresses = Addresses(ipaddress.IPv4Network("127.64.0.0/12"))
+    return Handlers(t.cast(LabClient, cluster), Times(path), addresses)
 
 
 def until(happens: t.Callable[[], bool]) -> None:
