@@ -83,15 +83,18 @@ class Density:
         self._running: dict[str, int] = {}
         self.changed = False
 
-    async def run(self, began: float) -> Json:
+    async def run(self, began: float, *, continued: bool) -> Json:
         """Make them, or as many as the request says now, and wait until all run.
 
-        :param began: when they were first asked for, which may have been in an earlier run.
-        :return: ``pods``, ``running``, ``created_s``, ``running_s``: seconds until the last; null where it never came.
+        :param began: when they were first asked for.
+        :param continued: whether that was in a run that was interrupted.
+        :return: ``pods``, ``running`` and ``reason``; ``created_s`` and ``running_s`` are the seconds until the last,
+            null where it never came or all were there.
         """
         wanted = {f"{one['metadata']['namespace']}": one for one in deployments(self._request)}
         for namespace, body in wanted.items():
             await self._ensure(namespace, body)
+        measured = self.changed or continued
         following = asyncio.create_task(self._follow(wanted))
         created_s: float | None = None
         shown_at = moved_at = time.monotonic()
@@ -105,13 +108,14 @@ class Density:
                 seen = sum(self._created.values()), sum(self._running.values())
                 if seen != last or self._api.silence is not None:
                     last, moved_at = seen, now
-                if created_s is None and seen[0] >= self._request.pods:
+                if created_s is None and seen[0] >= self._request.pods and measured:
                     created_s = round(self._clock() - began, 3)
                 if seen[1] >= self._request.pods:
-                    return self._told(seen[1], created_s, round(self._clock() - began, 3))
+                    return self._told(seen[1], created_s, round(self._clock() - began, 3) if measured else None)
                 if now - moved_at > self._request.stall_s:
-                    self._say(f"pods: {seen[1]:,} of {self._request.pods:,} run: {await self._why()}")
-                    return {**self._told(seen[1], created_s, None), "reason": await self._why()}
+                    why = await self._why()
+                    self._say(f"pods: {seen[1]:,} of {self._request.pods:,} run: {why}")
+                    return self._told(seen[1], created_s, None, why)
                 if now - shown_at > _LINE_S:
                     shown_at = now
                     self._say(f"pods: {seen[0]:,} created and {seen[1]:,} running of {self._request.pods:,}")
@@ -119,8 +123,9 @@ class Density:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
-    def _told(self, running: int, created_s: float | None, running_s: float | None) -> Json:
-        return {"pods": self._request.pods, "running": running, "created_s": created_s, "running_s": running_s}
+    def _told(self, running: int, created_s: float | None, running_s: float | None, reason: str = "") -> Json:
+        return {"pods": self._request.pods, "running": running, "created_s": created_s, "running_s": running_s,
+                "reason": reason}  # fmt: skip
 
     async def _ensure(self, namespace: str, body: Object) -> None:
         name = body["metadata"]["name"]

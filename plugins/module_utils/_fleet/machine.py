@@ -26,6 +26,8 @@ _TROUBLE = (
 )
 _CLONE_TROUBLE = ("DataVolumeError", "ErrorPvcNotFound")
 _NO_RUN = ("Stopped",)
+# Says nothing but that it does not run.
+_NO_INSTANCE = "VMINotExists"
 # Reached only with every disk in place.
 _HAS_DISKS = ("Starting", "Running", "Paused", "Migrating", "Stopping")
 
@@ -139,7 +141,9 @@ class Machine:
             news += self._reach("cloned", None if late else now, now, late)
         if self.status in _TROUBLE:
             stage = CLONE if self.status in _CLONE_TROUBLE else START
-            self._in_trouble(Failure(stage, _reason(status, self.status)), now)
+            if stage == START or self._trouble is None:
+                # Of a clone the DataVolume itself says why.
+                self._in_trouble(Failure(stage, _reason(status, self.status)), now)
         elif self._trouble and self._trouble.stage == START:
             self._out_of_trouble()
         return news
@@ -235,7 +239,7 @@ def _reason(status: Object, printable: str) -> str:
     """Return what the conditions say about a machine in trouble."""
     for kind, bad in (("Failure", "True"), ("PodScheduled", "False"), ("Synchronized", "False"), ("Ready", "False")):
         condition = _condition(status, kind)
-        if condition.get("status") == bad and condition.get("message"):
+        if condition.get("status") == bad and condition.get("message") and condition.get("reason") != _NO_INSTANCE:
             return _with(printable, condition["message"])
     return printable
 

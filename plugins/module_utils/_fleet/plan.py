@@ -9,10 +9,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.deploy import machines_of
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.group import Group
-from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.request import BATCHES, RATE, FleetRequest, Way
+from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.request import (
+    BATCHES,
+    PRESENT,
+    RATE,
+    FleetRequest,
+    Way,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.survey import Survey
 from ansible_collections.virtscale.tuning.plugins.module_utils._templates.disks import Source
 
@@ -34,20 +39,35 @@ class FleetPlan:
 
     create: int = 0
     there: int = 0
+    # Machines that are there and are to be started or stopped.
+    switch: int = 0
+    # Idle pods that are missing.
+    pods: int = 0
     strays: int = 0
     # What keeps it from beginning at all.
     refusals: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def changes(self) -> bool:
+        """Return whether anything is to be done."""
+        return bool(self.create or self.switch or self.pods)
+
 
 def plan_fleet(request: FleetRequest, survey: Survey) -> FleetPlan:
     """Return what a request would make of what is there."""
-    wanted = machines_of(request).keys()
+    wanted, groups = machines_of(request), {group.name: group for group in request.groups}
+    there = [machine for name, machine in wanted.items() if name in survey.machines]
     plan = FleetPlan(
-        create=len(wanted - survey.machines),
-        there=len(wanted & survey.machines),
-        strays=len(survey.machines - wanted),
+        create=len(wanted) - len(there),
+        there=len(there),
+        pods=max(0, request.pods - sum(survey.pods.values())),
+        strays=len(survey.machines) - len(there),
     )
+    if request.state != PRESENT:
+        plan.switch = sum(
+            survey.machines[machine.name] != groups[machine.group].run_strategy(request.state) for machine in there
+        )
     plan.refusals += _refusals(survey)
     if plan.strays:
         plan.warnings.append(
@@ -56,17 +76,9 @@ def plan_fleet(request: FleetRequest, survey: Survey) -> FleetPlan:
         )
     if plan.create:
         plan.warnings += _clone_warnings(request, survey)
-        plan.warnings += _room_warnings(request, survey, plan.create)
+    if plan.changes:
+        plan.warnings += _room_warnings(request, survey, plan)
     return plan
-
-
-def refuse(plan: FleetPlan) -> None:
-    """Raise what keeps a deployment from beginning.
-
-    :raises TuningError: with every reason.
-    """
-    if plan.refusals:
-        raise TuningError(" ".join(plan.refusals))
 
 
 def _refusals(survey: Survey) -> t.Iterator[str]:
@@ -130,14 +142,14 @@ def _at_once(way: Way, group: Group) -> int:
     return -(-together // len(group.sources))
 
 
-def _room_warnings(request: FleetRequest, survey: Survey, create: int) -> t.Iterator[str]:
+def _room_warnings(request: FleetRequest, survey: Survey, plan: FleetPlan) -> t.Iterator[str]:
     nodes = len(survey.rooms)
     if not nodes:
         yield "The cluster has no worker that takes pods."
         return
     running = [group for group in request.groups if group.runs(request.state)]
-    starting = min(create, sum(group.vms for group in running))
-    pods = starting + request.pods
+    starting = min(plan.create + plan.switch, sum(group.vms for group in running))
+    pods = starting + plan.pods
     room = sum(max(0, one.pods) for one in survey.rooms.values())
     if pods > room:
         yield (f"{pods:,} pods are to run, but {nodes} workers have room for {room:,}; see the role ocp_kubelet.")

@@ -29,6 +29,13 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._templates.surrou
 Say = t.Callable[[str], None]
 _LINE_S = 5.0
 _TICK_S = 0.5
+# Beside the machines and the namespaces.
+_REMOVED = (
+    (DEPLOYMENTS, "Deployments"),
+    (NETWORK_ATTACHMENTS, "network attachments"),
+    (ROLE_BINDINGS, "RoleBindings"),
+    (ROLES, "Roles"),
+)
 # What else lives in a namespace that somebody uses, and what the cluster itself puts into every one.
 _USED_BY = (
     VIRTUAL_MACHINES,
@@ -67,17 +74,15 @@ class Removal:
 
     async def everything(self) -> None:
         """Remove all that the fleet has made, its namespaces last."""
-        await self.all_of(DEPLOYMENTS, "Deployments")
         await self.machines()
-        await self.until_none(PODS, "pods")
-        for resource, words in ((NETWORK_ATTACHMENTS, "networks"), (ROLE_BINDINGS, "bindings"), (ROLES, "roles")):
+        for resource, words in _REMOVED:
             await self.all_of(resource, words)
+        await self.until_none(PODS, "pods")
         await self._namespaces()
 
     async def count(self) -> dict[str, int]:
         """Return how many objects of each kind would be removed."""
-        kinds = ((VIRTUAL_MACHINES, "VMs"), (DATA_VOLUMES, "DataVolumes"), (DEPLOYMENTS, "Deployments"),
-                 (PODS, "pods"), (NETWORK_ATTACHMENTS, "networks"), (NAMESPACES, "namespaces"))  # fmt: skip
+        kinds = (*_REMOVED, (VIRTUAL_MACHINES, "VMs"), (NAMESPACES, "namespaces"))
         found = {}
         for resource, words in kinds:
             number = len([item async for item in self._marked(resource)])

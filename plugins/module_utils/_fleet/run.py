@@ -14,7 +14,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.density im
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.deploy import Deployment, machines_of
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.ledger import Ledger, ledger_path
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.machine import Machine
-from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.plan import FleetPlan, plan_fleet, refuse
+from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.plan import FleetPlan, plan_fleet
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.progress import Progress
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.remove import Removal
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.request import ABSENT, FleetRequest, Way
@@ -55,18 +55,15 @@ async def look(api: BulkClient, request: FleetRequest) -> FleetPlan:
 
 
 async def preview(api: BulkClient, request: FleetRequest) -> Json:
-    """Return what a run would do, as return values.
-
-    :raises TuningError: when it would refuse to begin.
-    """
+    """Return what a run would do, as return values; that it would refuse to begin is one of them."""
     if request.state == ABSENT:
         removal = Removal(api, request.name, request.concurrency, request.stall_s, lambda line: None)
         found = await removal.count()
         return {"changed": bool(found), "rows": removal_rows(request, found, would=True),
                 "lines": [removal_line(request, found, "would remove")]}  # fmt: skip
     plan = await look(api, request)
-    refuse(plan)
-    return {"changed": bool(plan.create), "rows": plan_rows(request, plan), "lines": plan_lines(request, plan)}
+    would = plan.changes and not plan.refusals
+    return {"changed": would, "rows": plan_rows(request, plan), "lines": plan_lines(request, plan)}
 
 
 class FleetRun:
@@ -115,7 +112,8 @@ class FleetRun:
     async def _deploy(self, ledger: Ledger) -> Json:
         request = self._request
         plan = await look(self._api, request)
-        refuse(plan)
+        if plan.refusals:
+            raise TuningError(" ".join(plan.refusals))
         if len(request.ways) > 1 and plan.there and not ledger.continued:
             raise TuningError(
                 f"A series of ways begins with no machine, but the fleet {request.name} has {plan.there:,}; remove it "
@@ -169,12 +167,12 @@ class FleetRun:
         return machines
 
     async def _pods(self, ledger: Ledger) -> Json:
-        began = next(iter(ledger.moments("pods")), None)
-        if began is None:
-            began = now()
+        before = ledger.moments("pods")
+        began = before[0] if before else now()
+        if not before:
             ledger.note("pods", at=began)
         density = Density(self._api, self._request, self._say, now)
-        told = await density.run(began)
+        told = await density.run(began, continued=bool(before))
         self._changed = self._changed or density.changed
         return told
 

@@ -11,6 +11,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.marks impo
     CLAIMS,
     DATA_SOURCES,
     DATA_VOLUMES,
+    DEPLOYMENTS,
     NAMESPACES,
     PODS,
     SNAPSHOTS,
@@ -20,7 +21,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.marks impo
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.request import FleetRequest
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.surround import network_trouble
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk import METADATA_ONLY, BulkClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk import BulkClient
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import NODES
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import labels_of, value_at
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.quantities import parse_quantity, requests_of_pod
@@ -53,8 +54,10 @@ class GoldenImage:
 class Survey:
     """The facts that the plan is made from."""
 
-    # Names of the machines that exist already.
-    machines: frozenset[str] = frozenset()
+    # The run strategy of each machine that exists already.
+    machines: dict[str, str] = field(default_factory=dict)
+    # How many idle pods the Deployment of each namespace holds.
+    pods: dict[str, int] = field(default_factory=dict)
     images: dict[Source, GoldenImage] = field(default_factory=dict)
     # Of each storage class, the effective clone strategy.
     strategies: dict[str, str] = field(default_factory=dict)
@@ -73,11 +76,10 @@ async def cluster_id(api: BulkClient) -> str:
 async def survey(api: BulkClient, request: FleetRequest) -> Survey:
     """Return the facts about a request; nothing is changed."""
     found = Survey()
-    names = {
-        item["metadata"]["name"]
-        async for item in api.items(VIRTUAL_MACHINES, None, selector(request.name), METADATA_ONLY)
-    }
-    found.machines = frozenset(names)
+    async for item in api.items(VIRTUAL_MACHINES, None, selector(request.name)):
+        found.machines[item["metadata"]["name"]] = value_at(item, ("spec", "runStrategy")) or "Manual"
+    async for item in api.items(DEPLOYMENTS, None, selector(request.name)):
+        found.pods[item["metadata"]["namespace"]] = item["spec"]["replicas"]
     for source in {source for group in request.groups for source in group.sources}:
         found.images[source] = await _image(api, source)
     for name in {name for group in request.groups for name in group.storage_classes()}:

@@ -26,44 +26,55 @@ def plan_lines(request: FleetRequest, plan: FleetPlan) -> list[str]:
     """Return what a deployment would make, and what to know before."""
     ways = ", then ".join(way.label for way in request.ways)
     groups = ", ".join(f"{group.vms:,} {group.name}" for group in request.groups if group.vms)
-    told = []
+    told = [f"{request.name}: refused: {text}" for text in plan.refusals]
     if request.vms:
+        switch = f", {plan.switch:,} to be {request.state}" if plan.switch else ""
         told.append(
             f"{request.name}: {request.vms:,} VMs ({groups}) in {len(request.namespaces)} namespaces, {ways}: "
-            f"{plan.create:,} to create, {plan.there:,} there already"
+            f"{plan.create:,} to create, {plan.there:,} there already{switch}"
         )
     if request.pods:
-        told.append(f"{request.name}: {request.pods:,} idle pods in Deployments")
+        told.append(f"{request.name}: {request.pods:,} idle pods in Deployments, {plan.pods:,} to create")
     return told + [f"note: {warning}" for warning in plan.warnings]
 
 
 def plan_rows(request: FleetRequest, plan: FleetPlan) -> list[Row]:
     """Return the plan for the record."""
-    status = "would_change" if plan.create else "ok"
-    found = [row(f"fleet {request.name}", "VMs", before=plan.there, wanted=request.vms, effective=plan.there,
-                 status=status)]  # fmt: skip
-    return found + [row(f"fleet {request.name}", "warning", status="note", why=text) for text in plan.warnings]
+    where = f"fleet {request.name}"
+    found = []
+    if request.vms:
+        status = "refused" if plan.refusals else ("would_change" if plan.create else "ok")
+        why = " ".join(plan.refusals)
+        found.append(row(where, "VMs", before=plan.there, wanted=request.vms, effective=plan.there, status=status,
+                         why=why))  # fmt: skip
+    if plan.switch:
+        found.append(row(where, f"VMs {request.state}", wanted=plan.switch, status="would_change"))
+    if request.pods:
+        there = request.pods - plan.pods
+        status = "would_change" if plan.pods else "ok"
+        found.append(row(where, "idle pods", before=there, wanted=request.pods, effective=there, status=status))
+    return found + [row(where, "warning", status="note", why=text) for text in plan.warnings]
 
 
 def rows(request: FleetRequest, fleet: Json, changed: bool) -> list[Row]:
     """Return what came of it: the whole, the pods, and every machine that failed."""
-    where, totals, last = f"fleet {request.name}", fleet["totals"], fleet["series"][-1] if fleet["series"] else None
+    where, totals = f"fleet {request.name}", fleet["totals"]
     found = []
-    if last:
-        took = f"{last['label']}: {describe_seconds(last['total_s'])}" if last["measured"] else "was there already"
+    if fleet["series"]:
+        last = fleet["series"][-1]
+        took = f"{last['label']}: {describe_seconds(last['total_s'])}" if last["measured"] else "all were there already"
         status = "failed" if totals["failed"] else ("changed" if changed else "ok")
-        found.append(row(where, "VMs", wanted=totals["vms"], effective=totals["vms"] - totals["failed"], status=status,
-                         why=took))  # fmt: skip
-        for one in fleet["series"]:
-            for failure in one["failed"]:
-                why = f"{one['label']}: {failure['reason']}"
-                found.append(row(f"VM {failure['vm']}", failure["stage"], status="failed", why=why))
+        found.append(row(where, "VMs", wanted=request.vms, effective=totals["vms"], status=status, why=took))
+    for one in fleet["series"]:
+        for failure in one["failed"]:
+            why = f"{one['label']}: {failure['reason']}"
+            found.append(row(f"VM {failure['vm']}", failure["stage"], status="failed", why=why))
     pods = fleet["pods"]
     if pods:
-        done = pods["running_s"] is not None
-        why = f"all run after {describe_seconds(pods['running_s'])}" if done else pods.get("reason", "")
-        found.append(row(where, "idle pods", wanted=pods["pods"], effective=pods["running"],
-                         status="changed" if done else "failed", why=why))  # fmt: skip
+        took_s = pods["running_s"]
+        status = "failed" if pods["running"] < pods["pods"] else ("ok" if took_s is None else "changed")
+        why = pods["reason"] or ("all ran already" if took_s is None else f"all run after {describe_seconds(took_s)}")
+        found.append(row(where, "idle pods", wanted=pods["pods"], effective=pods["running"], status=status, why=why))
     return found
 
 
@@ -97,9 +108,7 @@ def lines(request: FleetRequest, fleet: Json) -> list[str]:
         told += _way_lines(one)
     pods = fleet["pods"]
     if pods:
-        created = "not all" if pods["created_s"] is None else describe_seconds(pods["created_s"])
-        running = "not all" if pods["running_s"] is None else describe_seconds(pods["running_s"])
-        told.append(f"{pods['running']:,} of {pods['pods']:,} idle pods run; created: {created}, running: {running}")
+        told.append(f"{pods['running']:,} of {pods['pods']:,} idle pods run{_pods_took(pods)}")
     totals, cost = fleet["totals"], fleet["cost"]
     state = {STARTED: " and are to run", STOPPED: " and are stopped"}.get(request.state, "")
     told.append(f"{totals['vms']:,} VMs exist{state}, {totals['running']:,} of them run, {totals['failed']:,} failed")
@@ -110,6 +119,14 @@ def lines(request: FleetRequest, fleet: Json) -> list[str]:
     if fleet["time_factor"] != 1:
         told.append(f"the cluster's own durations are compressed {fleet['time_factor']:g} times")
     return told
+
+
+def _pods_took(pods: Json) -> str:
+    if pods["created_s"] is not None and pods["running_s"] is not None:
+        return (
+            f"; created in {describe_seconds(pods['created_s'])}, running after {describe_seconds(pods['running_s'])}"
+        )
+    return f"; {pods['reason']}" if pods["reason"] else ""
 
 
 def _way_lines(one: Json) -> list[str]:
@@ -144,4 +161,5 @@ def _batch_words(batches: t.Sequence[Json]) -> str:
             took.append(f"{end - batch['began_s']:.1f}")
     shown = " ".join(took[:_BATCHES_SHOWN])
     more = f" ... {took[-1]}" if len(took) > _BATCHES_SHOWN else ""
-    return f"{len(batches)} batches, seconds of each until its clones were done: {shown}{more}"
+    until = "cloned" if any(batch["cloned_s"] is not None for batch in batches) else "created"
+    return f"{len(batches)} batches, seconds of each until it was {until}: {shown}{more}"
