@@ -141,7 +141,7 @@ class Removal:
                         f"{len(left)} {words} of the fleet {self._fleet} do not go, such as {min(left)}; look at "
                         "its finalizers."
                     )
-                if now - shown_at > _LINE_S:
+                if synced.is_set() and now - shown_at > _LINE_S:
                     shown_at = now
                     self._say(f"{self._fleet}: {len(left):,} {words} left to go")
         finally:

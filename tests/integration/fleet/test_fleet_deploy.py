@@ -1,0 +1,213 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fleets on the lab: deployed, failing in part, killed and continued, through a restart of the API, removed."""
+
+from __future__ import annotations
+
+import functools
+import random
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from ansible_collections.virtscale.tuning.lab.standins.lab_client import DATA_VOLUMES, NAMESPACES, PODS, LabClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import Object, Resource
+
+from .fleet_drill import GOLDEN, GOLDEN_SPACE, KUBECONFIG, LAB, Q35, Fleet, groups, until
+
+pytestmark = pytest.mark.lab
+
+CONFIG_MAPS = Resource("v1", "configmaps")
+KILLS = 6
+
+
+@pytest.fixture(scope="module")
+def client() -> LabClient:
+    """The lab's API; the lab must be up (make lab-up)."""
+    return LabClient.connect({"kubeconfig": KUBECONFIG})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def golden(client: LabClient, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[None]:
+    """A golden image, imported from a web server of the test's own."""
+    directory = tmp_path_factory.mktemp("web")
+    (directory / "golden.qcow2").write_bytes(b"QFI\xfb" + bytes(508))
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(directory))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": GOLDEN_SPACE}})
+    url = f"http://127.0.0.1:{server.server_port}/golden.qcow2"
+    claim = {"accessModes": ["ReadWriteMany"], "volumeMode": "Block", "resources": {"requests": {"storage": "40Gi"}}}
+    volume = {
+        "apiVersion": "cdi.kubevirt.io/v1beta1",
+        "kind": "DataVolume",
+        "metadata": {"name": GOLDEN[0]["name"], "namespace": GOLDEN_SPACE},
+        "spec": {"source": {"http": {"url": url}}, "pvc": claim},
+    }
+    client.create(DATA_VOLUMES, volume)
+
+    def imported() -> bool:
+        found = client.get(DATA_VOLUMES, GOLDEN[0]["name"], GOLDEN_SPACE) or {}
+        return bool(found.get("status", {}).get("phase") == "Succeeded")
+
+    until(imported, 90, "the golden image is there")
+    yield
+    server.shutdown()
+    client.delete(NAMESPACES, GOLDEN_SPACE)
+    until(lambda: client.get(NAMESPACES, GOLDEN_SPACE) is None, 60, "the namespace is gone")
+
+
+@pytest.fixture
+def fleet(client: LabClient, tmp_path: Path, request: pytest.FixtureRequest) -> t.Iterator[t.Callable[..., Fleet]]:
+    """Makes fleets, and takes them away in the end."""
+    made: list[Fleet] = []
+
+    def make(name: str, wanted: list[Object], **options: t.Any) -> Fleet:
+        made.append(Fleet(client, tmp_path, name, wanted, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.run(state="absent", groups=[], pods=0)
+        assert one.leftovers() == []
+
+
+def test_all_kinds_are_deployed_again_and_removed(client: LabClient, fleet: t.Callable[..., Fleet]) -> None:
+    one = fleet("c-all", groups(15, 5, 20), state="started", pods=48)
+    found = one.run()
+    told = found["fleet"]
+    (series,) = told["series"]
+    assert found["changed"] is True
+    assert (series["vms"], series["measured"], series["failed"]) == (40, 40, [])
+    assert told["totals"] == {"vms": 40, "running": 40, "failed": 0, "pods": 48}
+    assert one.statuses() == {"Running"}
+    assert [batch["vms"] for batch in series["batches"]] == [10] * 4
+    # A batch is begun when the clones of the one before are done; Fedora has none to wait for.
+    for before, after in zip(series["batches"], series["batches"][1:]):
+        assert after["began_s"] >= (before["cloned_s"] or before["created_s"])
+    for name, cloned in (("rhel", 15), ("windows", 5), ("fedora", 0)):
+        group = series["groups"][name]
+        assert group["cloned"]["count"] == cloned
+        assert group["running"]["p50_s"] > (group["cloned"]["p50_s"] if cloned else group["created"]["p50_s"])
+    namespaces = {name.partition("/")[0] for name in one.machines()}
+    assert namespaces == {"c-all-00", "c-all-01", "c-all-02", "c-all-03"}
+    # The idle pods are spread evenly over the workers.
+    nodes = [
+        pod["spec"]["nodeName"] for pod in client.list(PODS, None, f"{one.mark},tuning.virtscale/group=pods").items
+    ]
+    assert max(nodes.count(node) for node in nodes) <= 4
+    assert told["cost"]["requests"] <= 40 + 45
+
+    before = one.machines()
+    again = one.run()
+    assert again["changed"] is False
+    assert again["fleet"]["series"][0]["measured"] == 0
+    assert one.machines() == before
+
+    # What somebody else puts into a namespace keeps that one, and only that one.
+    client.create(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap",
+                                "metadata": {"name": "theirs", "namespace": "c-all-02"}})  # fmt: skip
+    gone = one.run(state="absent", groups=[], pods=0)
+    assert one.leftovers() == ["namespaces/c-all-02"]
+    assert any("configmaps/theirs" in row["why"] for row in gone["rows"])
+    client.delete(CONFIG_MAPS, "theirs", "c-all-02")
+
+
+def of_instance(spec: Object) -> Object:
+    """Return the overrides that differ in the instance's own spec."""
+    return {"spec": {"template": {"spec": spec}}}
+
+
+def test_what_fails_is_named_and_the_rest_goes_on(fleet: t.Callable[..., Fleet]) -> None:
+    failing = {"lab.virtscale/failing-clone": "the pool is full"}
+    claim = {"accessModes": ["ReadWriteMany"], "volumeMode": "Block", "resources": {"requests": {"storage": "40Gi"}}}
+    source = {"pvc": {"name": GOLDEN[0]["name"], "namespace": GOLDEN_SPACE}}
+    template = {"metadata": {"name": "root", "annotations": failing}, "spec": {"pvc": claim, "source": source}}
+    refused = {"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}}
+    unclonable = {"spec": {**Q35["spec"], "dataVolumeTemplates": [template]}}
+    wanted = [
+        *groups(8, 0, 8),
+        {"name": "unclonable", "vms": 1, "kind": "rhel", "sources": GOLDEN, "overrides": unclonable},
+        {"name": "refused", "vms": 1, "kind": "fedora", "overrides": of_instance({"domain": refused})},
+        {"name": "unplaceable", "vms": 1, "kind": "fedora", "overrides": of_instance({"nodeSelector": {"no": "node"}})},
+    ]
+    one = fleet("c-fails", wanted, state="started")
+    told = one.run()["fleet"]
+    (series,) = told["series"]
+    failed = {failure["group"]: (failure["stage"], failure["reason"]) for failure in series["failed"]}
+    assert {group: stage for group, (stage, _why) in failed.items()} == {
+        "unclonable": "clone", "refused": "create", "unplaceable": "start"}  # fmt: skip
+    assert "the pool is full" in failed["unclonable"][1]
+    assert "is greater than spec.template.spec.domain.resources.limits.memory" in failed["refused"][1]
+    assert "nodes are available" in failed["unplaceable"][1]
+    assert told["totals"] == {"vms": 18, "running": 16, "failed": 3, "pods": 0}
+    assert series["groups"]["rhel"]["running"]["count"] == 8
+    assert series["groups"]["fedora"]["running"]["count"] == 8
+    rows = one.timings()
+    assert len(rows) == 19
+    assert [row["stage"] for row in rows.values() if row["stage"]] == ["clone", "create", "start"]
+
+
+@pytest.mark.long
+def test_killed_at_random_moments_and_continued(fleet: t.Callable[..., Fleet]) -> None:
+    one = fleet("c-kill", groups(20, 6, 14), state="started", batch_size=8)
+    chance = random.Random(7)
+    known: dict[str, str] = {}
+    killed = 0
+    for number in range(KILLS):
+        killed += one.run_and_kill(chance.uniform(3.0, 9.0), workers_too=bool(number % 2))
+        now = one.machines()
+        assert {name: now.get(name) for name in known} == known, "a machine was lost or made anew"
+        known = now
+    assert killed >= 3, "it was over before it was killed"
+    told = one.run()["fleet"]
+    now = one.machines()
+    assert {name: now.get(name) for name in known} == known
+    assert len(now) == 40 and len(one.data_volumes()) == 26
+    assert told["totals"] == {"vms": 40, "running": 40, "failed": 0, "pods": 0}
+    (series,) = told["series"]
+    assert series["measured"] == 40
+    rows = one.timings("batches-of-8")
+    assert len(rows) == 40
+    for row in rows.values():
+        times = [float(row[name]) for name in ("created_s", "running_s")]
+        assert 0 <= times[0] <= times[1], row
+        assert row["times"] in ("seen", "api")
+    assert {row["times"] for row in rows.values()} == {"seen", "api"}
+
+
+@pytest.mark.long
+def test_the_api_restarts_meanwhile(fleet: t.Callable[..., Fleet]) -> None:
+    one = fleet("c-restart", groups(20, 0, 20), state="started", batch_size=8)
+    process = one.start()
+    time.sleep(6)
+    conf = LAB / "supervisor/supervisord.conf"
+    supervisorctl = str(Path(sys.executable).with_name("supervisorctl"))
+    subprocess.run([supervisorctl, "-c", str(conf), "restart", "kube-apiserver"], check=True, capture_output=True)
+    told, _nothing = process.communicate(timeout=600)
+    assert process.returncode == 0, told
+    assert one.statuses() == {"Running"}
+    assert len(one.machines()) == 40
+
+
+def test_ways_are_compared_each_from_nothing(fleet: t.Callable[..., Fleet]) -> None:
+    ways = [{"mode": "batches", "batch_size": 4}, {"mode": "at_once"}, {"mode": "rate", "rate_per_s": 4}]
+    one = fleet("c-ways", groups(8, 0, 0), series=ways)
+    found = one.run()["fleet"]
+    assert [way["label"] for way in found["series"]] == ["batches of 4", "at once", "4 per second"]
+    for way in found["series"]:
+        assert (way["measured"], way["failed"]) == (8, [])
+        assert way["groups"]["rhel"]["cloned"]["count"] == 8
+    asked = sorted(float(row["asked_s"]) for row in one.timings("4-per-second").values())
+    assert asked[-1] - asked[0] == pytest.approx(7 / 4, abs=0.5)
+    assert one.statuses() == {"Stopped"}
+    # Those that are there are not measured, so that a series would lie.
+    process = one.start()
+    told, _nothing = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "has 8; remove it" in told
