@@ -9,10 +9,17 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient, KubeError
+from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import (
+    KubeClient,
+    KubeError,
+    Resource,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.facts import FIELD_MANAGER
 from ansible_collections.virtscale.tuning.plugins.module_utils._storage.images import CLAIMS, Image
 from ansible_collections.virtscale.tuning.plugins.module_utils._storage.look import Look, latest_warning, look_at
+
+NAMESPACES = Resource("v1", "namespaces")
 
 _LOOK_AGAIN_S = 2.0
 # A line when something changed, but not more often than this; a line anyway after the longer one.
@@ -64,8 +71,12 @@ class Imports:
     def look(self) -> list[Course]:
         """Return where each image is now.
 
+        :raises TuningError: when a namespace or CDI is missing.
         :raises KubeError: when the API does not answer.
         """
+        for namespace in sorted({image.namespace for image in self.images}):
+            if self.client.get(NAMESPACES, namespace) is None:
+                raise TuningError(f"There is no namespace {namespace} for golden images: make it first.")
         found = [look_at(self.client, image) for image in self.images]
         return [Course(image, seen, seen) for image, seen in zip(self.images, found)]
 

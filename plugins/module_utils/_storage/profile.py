@@ -174,8 +174,8 @@ def _clone_note(profile: Object, strategy: str, wish: CloneWish) -> list[Row]:
     if strategy != "csi-clone" or wish.clones <= _CSI_CLONES:
         return []
     why = (
-        f"Ceph CSI of OpenShift 4.9 left clones behind beyond {_CSI_CLONES} (BZ 2055595), where the reference "
-        "architecture advises copy; later ones do not"
+        f"beyond {_CSI_CLONES}, the Ceph CSI of OpenShift 4.9 left clones behind (BZ 2055595), "
+        "and for that the reference architecture advises copy"
     )
     return [row(_where(profile), f"{wish.clones} clones by csi-clone", effective=strategy, status="note", why=why)]
 

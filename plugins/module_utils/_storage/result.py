@@ -43,12 +43,14 @@ def _imported(course: Course, check_mode: bool) -> Row:
         status, why = "refused", "; ".join(course.now.differs)
     elif course.failure:
         status, why = "failed", course.failure
+    elif check_mode and course.now.main is None:
+        status, why = "would_change", "would be imported"
     elif check_mode and not course.now.ready:
-        status = "would_change"
-        why = "would be imported" if course.now.main is None else f"would be waited for: {course.now.words}"
-    elif not course.before.ready and not check_mode:
-        status = "changed"
-        why = f"imported in {course.seconds:.0f} s" if course.seconds is not None else "its import was waited for"
+        status, why = "note", f"would be waited for: {course.now.words}"
+    elif course.seconds is not None:
+        status, why = "changed", f"imported in {course.seconds:.0f} s"
+    elif not course.before.ready:
+        why = "somebody else imported it; it was waited for"
     return row(
         f"{image.kind} {image.where}",
         "golden image",
