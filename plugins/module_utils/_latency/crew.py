@@ -53,6 +53,8 @@ class Crew:
         """
         self._settings, self._say, self._check_alive = settings, say, check_alive
         self._at_once = at_once
+        # How long it took, for each machine, to tell them when to begin.
+        self._arming_s = 0.0
         self._guests = {target.vm: Guest(target, settings, connect) for target in targets}
         # Machines that cannot be used at all, with the reason: told in every cell.
         self.lost: dict[str, str] = {}
@@ -98,16 +100,19 @@ class Crew:
         failed = {vm: self.lost[vm] for vm in targets if vm in self.lost}
         guests = [self._guests[vm] for vm in targets if vm not in failed]
         began = time.monotonic()
-        failed.update(await self._each(guests, Guest.set_clock))
+        failed.update(await self._each([guest for guest in guests if not guest.clocked], Guest.set_clock))
         # To tell them when to begin takes less than to ask them what time it is, thrice.
-        at_ns = time.time_ns() + round((_LEAD_S + time.monotonic() - began) * _NS)
+        lead_s = _LEAD_S + max(time.monotonic() - began, 1.5 * self._arming_s * len(guests))
+        at_ns = time.time_ns() + round(lead_s * _NS)
         guests = [guest for guest in guests if guest.vm not in failed]
         # Requests at a fixed rate must not come all at the same moment of each second.
         moments = {guest.vm: at_ns + round(_NS / iops * place / len(guests)) for place, guest in enumerate(guests)}
         try:
+            began = time.monotonic()
             failed.update(
                 await self._each(guests, lambda guest: guest.arm(cell.direction, iops, runtime_s, moments[guest.vm]))
             )
+            self._arming_s = (time.monotonic() - began) / max(1, len(guests))
             await self._sleep(
                 at_ns / _NS - time.time() + settings.ramp_s + (settings.runtime_s if beside is None else 0)
             )

@@ -49,8 +49,8 @@ class Guest:
         self._connect = connect
         self._session: Session | None = None
         self.looked: scripts.Look | None = None
-        # How far the machine's clock is ahead of the controller's.
-        self._ahead_ns = 0
+        # How far the machine's clock is ahead of the controller's; None while that is not known.
+        self._ahead_ns: int | None = None
 
     @property
     def vm(self) -> str:
@@ -74,7 +74,7 @@ class Guest:
 
         :raises GuestError: when the machine does not answer.
         """
-        quickest_ns = None
+        quickest_ns: int | None = None
         for _attempt in range(_CLOCK_ATTEMPTS):
             before = time.time_ns()
             output = await self._run(scripts.clock(), _ANSWER_S)
@@ -85,6 +85,11 @@ class Guest:
                 raise GuestError(f"it did not say what time it is: {scripts.answer(output)[:200]!r}") from error
             if quickest_ns is None or took_ns < quickest_ns:
                 quickest_ns, self._ahead_ns = took_ns, clock_ns - before - took_ns // 2
+
+    @property
+    def clocked(self) -> bool:
+        """Whether its clock was compared with the controller's."""
+        return self._ahead_ns is not None
 
     async def lay_out(self) -> bool:
         """Write the files that are missing, and return whether there were any.
@@ -117,7 +122,7 @@ class Guest:
             f"{settings.directory}/{settings.dataset.name}",
             settings.dataset.count,
         )
-        await self._run(scripts.arm(settings.directory, job, at_ns + self._ahead_ns), _ANSWER_S)
+        await self._run(scripts.arm(settings.directory, job, at_ns + (self._ahead_ns or 0)), _ANSWER_S)
 
     async def collect(self, direction: str, wait_s: float) -> tuple[Measured, int]:
         """Return what it measured, and when it began by the controller's clock.
@@ -127,7 +132,7 @@ class Guest:
         output = await self._run(scripts.collect(self._settings.directory, wait_s), wait_s + _ANSWER_S)
         try:
             started_ns, report = scripts.parse_collected(output)
-            return parse_report(report, direction), started_ns - self._ahead_ns
+            return parse_report(report, direction), started_ns - (self._ahead_ns or 0)
         except ValueError as error:
             raise GuestError(f"it did not say when fio began: {scripts.answer(output)[:200]!r}") from error
         except FioError as error:
@@ -141,7 +146,8 @@ class Guest:
         await self._run(scripts.stop(self._settings.directory), _ANSWER_S)
 
     def move(self, target: Target) -> None:
-        """Note where the machine is now, if it was moved."""
+        """Note where the machine is now; a move may have set its clock back."""
+        self._ahead_ns = None
         if target.address != self.target.address:
             self.target, self._session = target, None
 

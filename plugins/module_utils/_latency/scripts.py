@@ -96,7 +96,7 @@ wait_ns=$((at - $(date +%s%N)))
 if [ "$wait_ns" -gt 0 ]; then
   sleep "$(printf "%d.%09d" $((wait_ns / 1000000000)) $((wait_ns % 1000000000)))"
 fi
-if [ -f stop ]; then exit; fi
+if [ -f stop ]; then echo stopped > status; exit; fi
 date +%s%N > started
 fio --output-format=json+ --output=report.json job.fio > fio.log 2>&1
 echo $? > status.new

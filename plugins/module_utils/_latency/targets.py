@@ -91,7 +91,7 @@ def parse_hosts(values: t.Sequence[t.Mapping[str, t.Any]]) -> list[Target]:
             value["name"],
             _ip(value["name"], value.get("address") or value["name"]),
             value.get("node") or value["name"],
-            parse_int("targets.port", value.get("port") or 22, maximum=65535),
+            parse_int("targets.port", 22 if value.get("port") is None else value["port"], maximum=65535),
             group=value.get("group"),
         )
         for value in values
