@@ -39,14 +39,14 @@ class BulkSession:
         aiohttp = import_aiohttp()
         self.host = str(settings.host).rstrip("/")
         self._settings = settings
-        self._proxy = _proxy(settings)
+        self.proxy = _proxy(settings)
         self._options: dict[str, t.Any] = {}
         if self.host.startswith("https:"):
             self._options["ssl"] = _tls(settings)
             if getattr(settings, "tls_server_name", None):
                 self._options["server_hostname"] = settings.tls_server_name
-        if self._proxy:
-            self._options["proxy"] = self._proxy
+        if self.proxy:
+            self._options["proxy"] = self.proxy
         # The client bounds itself; a limit here would let watches starve requests.
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
