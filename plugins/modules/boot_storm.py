@@ -16,9 +16,9 @@ description:
     That it was refused, did not answer in time, spoke no SSH or refused the login are told apart.
   - Attempts look at the server's first line before they log in, over the same connection. A login costs both sides
     10 to 20 ms of processor time, the line nearly nothing.
-  - Machines with the run strategy C(Halted) are started by setting it to C(Always), as C(virtctl start) does, and stopped
-    by setting it to C(Halted). Those with C(Manual) and C(RerunOnFailure) keep theirs and are started by virt-api, whose
-    own client asks the API server for no more than 5 objects a second and replica unless told otherwise.
+  - Machines with the run strategy C(Halted) are started by setting it to C(Always), as C(virtctl start) does, and
+    stopped by setting it to C(Halted). Those with C(Manual) and C(RerunOnFailure) keep theirs and are started by
+    virt-api, of which each replica asks the API server for no more than 5 objects a second unless told otherwise.
   - What happens is kept at once in the journal C(storm.jsonl) of the run's directory. A storm that was killed is
     continued by running it again within an hour with the same machines, numbers, way and kind of answer. Machines that
     were asked to start keep the moment at which they were. A restart of the API server is waited for.
@@ -71,13 +71,15 @@ options:
     type: str
     default: root
   key_file:
-    description: The file of the private key, without a passphrase. Needed for O(probe=login), unless there is a O(password).
+    description:
+      - The file of the private key, without a passphrase. Needed for O(probe=login), unless there is a O(password).
     type: path
   password:
     description: The password, which is tried after the key.
     type: str
   known_hosts:
-    description: A file of known host keys. By default any host key is taken, because a cloned machine has just made its own.
+    description:
+      - A file of known host keys. By default any host key is taken, because a cloned machine has just made its own.
     type: path
   logins:
     description:
@@ -179,9 +181,10 @@ storm:
     series:
       description:
         - Of each step the number of C(vms) and of those that C(answered), how many of these C(late), which are not in
-          the distribution, who C(failed) at which C(stage) (C(start), C(running) or C(answer)) and with which C(reason),
-          C(total_s) from the first request to the last answer, the distributions C(running) and C(answering), the
-          C(curve) of pairs of seconds and machines that had answered by then, and the file of the C(timings).
+          the distribution, who C(failed) at which C(stage) (C(start), C(running) or C(answer)), with which C(reason)
+          and C(address), C(total_s) from the first request to the last answer, the distributions C(running) and
+          C(answering), the C(curve) of pairs of seconds and machines that had answered by then, and the file of the
+          C(timings).
       type: list
       elements: dict
       returned: always
@@ -197,7 +200,8 @@ storm:
     series:
       - {"vms": 100, "answered": 99, "late": 0, "total_s": 98.2, "timings": "storm-100.csv",
          "failed": [{"vm": "density-03/density-rhel-0017", "group": "rhel", "stage": "answer",
-                     "reason": "ran, but did not answer within 1800 s: 10.128.2.17 port 22 refused the connection"}]}
+                     "address": "10.128.2.17",
+                     "reason": "ran, but did not answer within 1800 s: port 22 refused the connection"}]}
     cost: {"requests": 214, "requests_per_vm": 2.14, "peak_memory_bytes": 98566144}
 machines:
   description: The namespaces and names of the machines that would be started.

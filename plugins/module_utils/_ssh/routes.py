@@ -68,12 +68,12 @@ class ByAddress:
         try:
             return await _connected(family, target)
         except ConnectionRefusedError as error:
-            raise SshError(CONNECT, f"{target.address} port {target.port} refused the connection") from error
+            raise SshError(CONNECT, f"port {target.port} refused the connection") from error
         except asyncio.TimeoutError:
             raise
         except OSError as error:
             why = error.strerror or str(error)
-            raise SshError(CONNECT, f"{target.address} port {target.port} cannot be reached: {why}") from error
+            raise SshError(CONNECT, f"port {target.port} cannot be reached: {why}") from error
 
 
 async def _connected(family: int, target: Target) -> socket.socket:

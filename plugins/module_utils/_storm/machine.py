@@ -19,10 +19,11 @@ Json = t.Dict[str, t.Any]
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a machine has no time, and how far it came."""
+    """Why a machine has no time, how far it came, and the address by which it was tried."""
 
     stage: str
     reason: str
+    address: str | None = None
 
 
 @dataclass

@@ -117,7 +117,8 @@ def _change(machine: Machine, entry: Json) -> None:
     elif kind == "answered":
         machine.answered, machine.late, machine.attempts = entry["at"], entry["late"], entry["attempts"]
     elif kind == "failed":
-        machine.failure, machine.attempts = Failure(entry["stage"], entry["reason"]), entry["attempts"]
+        machine.failure = Failure(entry["stage"], entry["reason"], entry.get("address"))
+        machine.attempts = entry["attempts"]
     else:
         raise ValueError(f"unknown entry {kind}")
 

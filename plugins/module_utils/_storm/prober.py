@@ -71,7 +71,7 @@ class Prober:
         words = str(refusal)
         if self._forward:
             words = await self._forward.why_refused(self._target(machine, instances)) or words
-        return f"{words} ({machine.attempts} attempts)"
+        return words
 
     async def close(self) -> None:
         """End what is still open."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import resource
 import typing as t
@@ -19,7 +20,8 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._storm.request im
 Json = t.Dict[str, t.Any]
 
 _CURVE_POINTS_MAX = 240
-_COLUMNS = ("vm", "group", "requested_s", "running_s", "answering_s", "late", "attempts", "failed_at", "reason")
+_TIMES = ("requested_s", "running_s", "answering_s")
+_COLUMNS = ("vm", "group", *_TIMES, "late", "attempts", "failed_at", "reason", "address")
 
 
 def result(request: StormRequest, steps: t.Sequence[t.Sequence[Machine]], requests: int) -> Json:
@@ -55,7 +57,7 @@ def write_timings(directory: Path, machines: t.Sequence[Machine]) -> None:
     writer.writerow(_COLUMNS)
     for machine in sorted(machines, key=lambda machine: (machine.requested or began, machine.key)):
         requested = None if machine.requested is None else round(machine.requested - began, 3)
-        failure = (machine.failure.stage, machine.failure.reason) if machine.failure else ("", "")
+        failure = dataclasses.astuple(machine.failure) if machine.failure else ("", "", "")
         times = (requested, machine.running_s, machine.answering_s)
         late = "yes" if machine.late else "no"
         writer.writerow((machine.key, machine.group, *times, late, machine.attempts, *failure))
@@ -73,12 +75,7 @@ def _step(machines: t.Sequence[Machine]) -> Json:
         # Of these it is known that they answered, and not when.
         "late": sum(machine.late for machine in answered),
         "failed": [
-            {
-                "vm": machine.key,
-                "group": machine.group,
-                "stage": machine.failure.stage,
-                "reason": machine.failure.reason,
-            }
+            {"vm": machine.key, "group": machine.group, **dataclasses.asdict(machine.failure)}
             for machine in machines
             if machine.failure
         ],

@@ -25,7 +25,11 @@ REQUESTS_AT_ONCE = 100
 # A run that takes over tries every machine for a while, however long ago it was asked for.
 _TAKEN_OVER_S = 30.0
 _LOOK_S = 0.2
+# Lines come so often, and so often where nothing has changed.
 _TOLD_EVERY_S = 5.0
+_TOLD_UNCHANGED_S = 30.0
+# The last ones are named, with what keeps them.
+_NAMED = 3
 
 Say = t.Callable[[str], None]
 
@@ -81,6 +85,7 @@ class Step:
         self._ending: set[str] = set()
         self._tasks = Tasks()
         self._began = self._told_at = self._clock.now()
+        self._told = ""
         self._instances: Instances | None = None
 
     async def run(self, instances: Instances) -> None:
@@ -122,6 +127,13 @@ class Step:
 
     def words(self) -> str:
         """Return how far the step is."""
+        first = min((one.requested for one in self.machines if one.requested is not None), default=self._began)
+        away = f"; the API does not answer: {self._api.silence}" if self._api.silence else ""
+        return (
+            f"storm of {len(self.machines):,}, {self._clock.now() - first:.0f} s: {self._counts()}{away}{self._last()}"
+        )
+
+    def _counts(self) -> str:
         machines = self.machines
         counts = (
             ("asked", sum(machine.requested is not None for machine in machines)),
@@ -129,10 +141,16 @@ class Step:
             ("answering", sum(machine.answered is not None for machine in machines)),
             ("failed", sum(machine.failure is not None for machine in machines)),
         )
-        first = min((machine.requested for machine in machines if machine.requested is not None), default=self._began)
-        told = ", ".join(f"{number:,} {what}" for what, number in counts if number or what != "failed")
-        away = f"; the API does not answer: {self._api.silence}" if self._api.silence else ""
-        return f"storm of {len(machines):,}, {self._clock.now() - first:.0f} s: {told}{away}"
+        return ", ".join(f"{number:,} {what}" for what, number in counts if number or what != "failed")
+
+    def _last(self) -> str:
+        """Return who is still waited for, once they are few."""
+        waited_for = [machine for machine in self.machines if not machine.over]
+        if not waited_for or len(waited_for) > _NAMED or len(waited_for) == len(self.machines):
+            return ""
+        refusals = self._prober.refusals
+        named = (f"{one.key} ({refusals.get(one.key) or 'does not run yet'})" for one in waited_for)
+        return f"; waiting for {', '.join(named)}"
 
     async def _start(self, machine: Machine) -> None:
         try:
@@ -188,10 +206,17 @@ class Step:
             self._fail(machine, ANSWER, f"ran, but did not answer {within}: {why}")
 
     def _fail(self, machine: Machine, stage: str, reason: str) -> None:
+        instance = self._instances.known.get(machine.key) if self._instances else None
         facts = {"stage": stage, "reason": reason, "attempts": machine.attempts}
+        if instance and instance.address:
+            facts["address"] = instance.address
         self._memory.note("failed", self.number, machine, **facts)
 
     def _tell(self) -> None:
-        if self._clock.now() - self._told_at >= _TOLD_EVERY_S:
-            self._told_at = self._clock.now()
+        silent_s = self._clock.now() - self._told_at
+        if silent_s < _TOLD_EVERY_S:
+            return
+        counts = self._counts()
+        if counts != self._told or silent_s >= _TOLD_UNCHANGED_S:
+            self._told, self._told_at = counts, self._clock.now()
             self._say(self.words())

@@ -64,7 +64,8 @@ def rows(storm: Json) -> list[Row]:
         failed = step["failed"]
         for failure in failed[:_FAILURE_ROWS]:
             where = f"VM {failure['vm']}"
-            found.append(row(where, what, effective=_STAGES[failure["stage"]], status="failed", why=failure["reason"]))
+            why = failure["reason"] + (f"; its address is {failure['address']}" if failure["address"] else "")
+            found.append(row(where, what, effective=_STAGES[failure["stage"]], status="failed", why=why))
         if len(failed) > _FAILURE_ROWS:
             why = f"all of them are in {step['timings']}"
             found.append(

@@ -189,7 +189,7 @@ def test_figures_count_who_answered_and_leave_the_others_out(tmp_path: Path) -> 
     # The third answered unseen: counted, not timed.
     assert (large["answered"], large["late"], large["answering"]["count"], large["running"]["count"]) == (3, 1, 2, 3)
     assert large["failed"] == [
-        {"vm": "f-00/f-rhel-0003", "group": "rhel", "stage": "running", "reason": "did not run: full"}
+        {"vm": "f-00/f-rhel-0003", "group": "rhel", "stage": "running", "reason": "did not run: full", "address": None}
     ]
     assert large["curve"] == [[30.0, 1], [32.0, 2], [34.0, 3]]
     assert storm["cost"]["requests_per_vm"] == 3.33
