@@ -109,7 +109,7 @@ def _cells(variant: Variant) -> tuple[str, ...]:
         variant.status.replace("_", " "),
         variant.value("wanted") or _NONE,
         have[0] if len(have) == 1 else f"{len(have)} values",
-        variant.why,
+        variant.why(),
     )
 
 

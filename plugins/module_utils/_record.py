@@ -161,6 +161,21 @@ def earlier_runs(run: Run) -> list[Run]:
     return sorted(before, key=lambda other: started[other.run_id], reverse=True)
 
 
+def newest_of_each(artifacts: Path) -> list[Run]:
+    """Return the newest run of each playbook, the oldest first; runs in check mode did nothing, and are left out.
+
+    :raises TuningError: when there is none.
+    """
+    runs = [Run(artifacts, path.parent.name) for path in artifacts.glob(f"*/{_RUN_FILE}") if path.parent.name != LATEST]
+    described = {run.run_id: run.description() for run in runs}
+    done = [run for run in runs if not described[run.run_id].get("check_mode")]
+    done.sort(key=lambda run: str(described[run.run_id]["started_at"]))
+    if not done:
+        raise TuningError(f"There is no run to compare under {artifacts.resolve()}: {_known_runs(artifacts)}.")
+    newest = {run.playbook: run for run in done}
+    return [run for run in done if newest[run.playbook] is run]
+
+
 def write_private(path: Path, text: str) -> None:
     """Replace ``path`` in one step, readable by its owner alone, and on the disk when this returns."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

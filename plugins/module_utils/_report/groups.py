@@ -9,6 +9,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._host_names import natural_key, shorten
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.languages import ENGLISH, Language
 from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import ATTENTION, BY_URGENCY, Line
 
 # More variants of one value than this are read by nobody: then details are given up, one after the other.
@@ -41,20 +42,22 @@ class Variant:
         """Return the names of all places."""
         return list(dict.fromkeys(line.where for line in self.lines))
 
-    def value(self, field: str) -> str | None:
+    def value(self, field: str, say: Language = ENGLISH) -> str | None:
         """Return what the lines say in ``before``, ``wanted`` or ``effective``; the extremes where they differ."""
         found = sorted({value for line in self.lines if (value := getattr(line, field)) is not None}, key=natural_key)
         if not found:
             return None
-        return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}, {len(found)} values"
+        if len(found) == 1:
+            return found[0]
+        return say("{low} to {high}, {number} values", low=found[0], high=found[-1], number=len(found))
 
-    @property
-    def why(self) -> str:
+    def why(self, say: Language = ENGLISH) -> str:
         """Return the reason, and how many others there are."""
         reasons = list(dict.fromkeys(line.why for line in self.lines if line.why))
         if not reasons:
             return ""
-        return reasons[0] if len(reasons) == 1 else f"{reasons[0]} (and {len(reasons) - 1} more alike)"
+        more = say(" (and {number} more alike)", number=len(reasons) - 1) if len(reasons) > 1 else ""
+        return f"{reasons[0]}{more}"
 
 
 def variants(lines: t.Sequence[Line]) -> list[Variant]:

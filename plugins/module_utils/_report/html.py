@@ -37,9 +37,9 @@ def join(children: t.Iterable[Child], separator: str = "") -> Markup:
     return Markup(separator.join(_escape(child) for child in children if child is not None))
 
 
-def number(value: float) -> str:
-    """Return a coordinate, short."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+def details(summary: Child, *content: Child, **attributes: t.Any) -> Markup:
+    """Return something that is folded."""
+    return tag("details", tag("summary", summary), *content, **attributes)
 
 
 def _escape(child: Child) -> str:
@@ -50,5 +50,5 @@ def _attribute(key: str, value: t.Any) -> str:
     name = key.rstrip("_").replace("_", "-") if key != "viewBox" else key
     if value is True:
         return f" {name}"
-    text = number(value) if isinstance(value, float) else str(value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
     return f' {name}="{html.escape(text, quote=True)}"'

@@ -20,8 +20,11 @@ BY_URGENCY = ("failed", "refused", "overridden", "pending", "would_change", "cha
 TROUBLE = ("failed", "refused")
 ATTENTION = ("failed", "refused", "overridden", "pending")
 
-# The order of site; other roles follow in the order in which they reported.
-_ROLES = ("ceph_network", "ceph_pools", "ceph_metrics", "cnv_migration", "ocp_kubelet", "ocp_rollout")
+# The order of site, and then of the measurements; other roles follow in the order in which they reported.
+_ROLES = (
+    *("ceph_network", "ceph_pools", "ceph_metrics", "cnv_migration", "ocp_kubelet", "ocp_rollout"),
+    *("cnv_storage", "cnv_fleet", "cnv_latency", "ocp_upgrade"),
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,7 +27,7 @@ def summary(view: RunView, page: str) -> list[str]:
     :param page: where the page is; alone on its line, it is never cut.
     """
     title = f"{view.run_id}, in check mode" if view.check_mode else view.run_id
-    lines = [*_wrapped(f"{title}: {verdict(view)}"), "", *_table(view)]
+    lines = [*_wrapped(f"{title}: {verdict(count(view.lines()))}"), "", *_table(view)]
     exceptions = _exceptions(view)
     if exceptions:
         lines += ["", "Needs attention:", *_fitting(exceptions, LINES_MAX - len(lines) - _OTHER_LINES)]

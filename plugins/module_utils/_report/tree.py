@@ -9,6 +9,7 @@ import json
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._report.html import Markup, join, tag
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.languages import Language
 
 # Wider tables of records are told one below the other.
 _COLUMNS_MAX = 8
@@ -16,45 +17,45 @@ _COLUMNS_MAX = 8
 _ITEMS_MAX = 30
 
 
-def tree(data: t.Any) -> Markup:
+def tree(data: t.Any, say: Language) -> Markup:
     """Return ``data`` as markup: a dictionary as a list of terms, equal records as a table, the rest as text."""
     if isinstance(data, (dict, list)) and len(data) > _ITEMS_MAX:
         shown = dict(list(data.items())[:_ITEMS_MAX]) if isinstance(data, dict) else data[:_ITEMS_MAX]
-        more = f"and {len(data) - _ITEMS_MAX} more in the record beside this page"
-        return join((tree(shown), tag("p", more, class_="more")))
+        more = say("and {number:,} more in the record beside this page", number=len(data) - _ITEMS_MAX)
+        return join((tree(shown, say), tag("p", more, class_="more")))
     if isinstance(data, dict):
-        return _named_records(data) or _terms(data)
+        return _named_records(data, say) or _terms(data, say)
     if isinstance(data, list) and data and all(isinstance(item, dict) for item in data):
-        return _records(data)
+        return _records(data, say)
     if isinstance(data, list) and any(isinstance(item, (dict, list)) for item in data):
-        return tag("ul", *(tag("li", tree(item)) for item in data))
-    return tag("code", _text(data))
+        return tag("ul", *(tag("li", tree(item, say)) for item in data))
+    return tag("code", _text(data, say))
 
 
-def _terms(data: dict[str, t.Any]) -> Markup:
+def _terms(data: dict[str, t.Any], say: Language) -> Markup:
     items: list[Markup] = []
     for key, value in data.items():
         prose = isinstance(value, str) and " " in value
         items.append(tag("dt", key))
-        items.append(tag("dd", value if prose else tree(value)))
+        items.append(tag("dd", value if prose else tree(value, say)))
     return tag("dl", *items)
 
 
-def _records(records: list[dict[str, t.Any]]) -> Markup:
+def _records(records: list[dict[str, t.Any]], say: Language) -> Markup:
     columns = _columns(records)
     if not columns:
-        return tag("ul", *(tag("li", _terms(record)) for record in records), class_="records")
-    return _table(columns, records)
+        return tag("ul", *(tag("li", _terms(record, say)) for record in records), class_="records")
+    return _table(columns, records, say)
 
 
-def _named_records(data: dict[str, t.Any]) -> Markup | None:
+def _named_records(data: dict[str, t.Any], say: Language) -> Markup | None:
     records = list(data.values())
     if len(records) < 2 or not all(isinstance(record, dict) and record for record in records):
         return None
     named = [{"": name, **record} for name, record in data.items()]
     columns = _columns(named)
     alike = all(record.keys() == records[0].keys() for record in records)
-    return _table(columns, named) if alike and columns else None
+    return _table(columns, named, say) if alike and columns else None
 
 
 def _columns(records: list[dict[str, t.Any]]) -> list[str]:
@@ -64,17 +65,17 @@ def _columns(records: list[dict[str, t.Any]]) -> list[str]:
     return columns if flat and len(columns) <= _COLUMNS_MAX else []
 
 
-def _table(columns: list[str], records: list[dict[str, t.Any]]) -> Markup:
+def _table(columns: list[str], records: list[dict[str, t.Any]], say: Language) -> Markup:
     head = tag("tr", *(tag("th", column, scope="col") for column in columns))
-    rows = (tag("tr", *(tag("td", _text(record.get(column))) for column in columns)) for record in records)
+    rows = (tag("tr", *(tag("td", _text(record.get(column), say)) for column in columns)) for record in records)
     return tag("div", tag("table", tag("thead", head), tag("tbody", *rows), class_="data"), class_="scroll")
 
 
-def _text(value: t.Any) -> str:
+def _text(value: t.Any, say: Language) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("yes") if value else say("no")
     if isinstance(value, list):
-        return ", ".join(_text(item) for item in value) or "none"
+        return ", ".join(_text(item, say) for item in value) or say("none")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

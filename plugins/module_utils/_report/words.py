@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to virtscale.tuning: no promise is made to other collections.
-"""The words of the report, the same on the page and in the terminal."""
+"""The words that several parts of the report share."""
 
 from __future__ import annotations
 
-import datetime
+import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import RunView, count
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.languages import ENGLISH, Language
 
 STATUS_WORDS = {
     "failed": "failed",
@@ -24,53 +24,57 @@ ROLE_TITLES = {
     "ceph_network": "Network of the Ceph hosts",
     "ceph_pools": "Placement groups",
     "ceph_metrics": "Ceph metrics",
+    "cnv_fleet": "Fleet of VMs",
+    "cnv_latency": "Latency of VMs",
     "cnv_migration": "Zones and live migration",
+    "cnv_storage": "Storage and golden images",
     "ocp_kubelet": "Kubelets",
     "ocp_rollout": "Rollout over the nodes",
+    "ocp_upgrade": "Upgrade of the cluster",
+}
+
+SUBJECT_TITLES = {
+    "tuning": "Network, placement groups and rollouts",
+    "deployments": "Deployment of VMs",
+    "storms": "Boot storm",
+    "latencies": "Latency of VMs",
+    "migrations": "Live migration",
+    "upgrades": "Upgrade of the cluster",
+}
+
+STEP_TITLES = {
+    "measure": "What was measured",
+    "plan": "What was planned, and from what",
+    "apply": "What applying it returned",
+    "verify": "What was read back",
 }
 
 
-def verdict(view: RunView) -> str:
-    """Return the run in one sentence."""
-    counts = count(view.lines())
+def role_title(role: str, say: Language) -> str:
+    """Return what a role is about, or its name."""
+    return say(ROLE_TITLES[role]) if role in ROLE_TITLES else role
+
+
+def verdict(counts: t.Mapping[str, int], say: Language = ENGLISH, measured: bool = False) -> str:
+    """Return a run in one sentence, from how many of its values ended with each status."""
     wrong = counts["failed"] + counts["refused"]
-    said = []
-    if wrong:
-        said.append(f"{_values(wrong)} failed or refused")
-    if counts["overridden"]:
-        said.append(f"{_values(counts['overridden'])} overridden")
-    if counts["pending"]:
-        said.append(f"{_values(counts['pending'])} waiting for permission to disrupt")
-    if counts["would_change"]:
-        said.append(f"{_values(counts['would_change'])} would change")
-    if counts["changed"]:
-        said.append(f"{_values(counts['changed'])} set and read back")
+    told = (
+        (wrong, "1 value failed or refused", "{number:,} values failed or refused"),
+        (counts["overridden"], "1 value overridden", "{number:,} values overridden"),
+        (
+            counts["pending"],
+            "1 value waiting for permission to disrupt",
+            "{number:,} values waiting for permission to disrupt",
+        ),
+        (counts["would_change"], "1 value would change", "{number:,} values would change"),
+        (counts["changed"], "1 value set and read back", "{number:,} values set and read back"),
+    )
+    said = [say.many(number, one, several) for number, one, several in told if number]
+    if not said and measured and not counts["ok"]:
+        return say("Measured; there was nothing to set.")
     if not said:
-        return "Everything was right already." if counts["ok"] else "Nothing was recorded."
+        return say("Everything was right already.") if counts["ok"] else say("Nothing was recorded.")
     if not wrong and not counts["overridden"] and not counts["pending"] and counts["ok"] and not counts["changed"]:
-        said.append("the rest was right already")
-    text = ", ".join(said)
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def moment_words(moment: str) -> str:
-    """Return a recorded moment as a person writes it: ``2026-08-01 12:00 UTC``."""
-    return f"{_moment(moment):%Y-%m-%d %H:%M} UTC"
-
-
-def duration_words(start: str, end: str) -> str:
-    """Return how long it was from one recorded moment to another."""
-    seconds = round((_moment(end) - _moment(start)).total_seconds())
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
-
-
-def _values(number: int) -> str:
-    return "1 value" if number == 1 else f"{number:,} values"
-
-
-def _moment(text: str) -> datetime.datetime:
-    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
+        said.append(say("the rest was right already"))
+    text = say(", ").join(said)
+    return f"{text[0].upper()}{text[1:]}{say('.')}"

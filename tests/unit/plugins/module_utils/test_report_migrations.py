@@ -5,27 +5,21 @@
 from __future__ import annotations
 
 import re
-import typing as t
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.words import lines
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import Json, host_entry
-from ansible_collections.virtscale.tuning.plugins.module_utils._report.evidence import figures
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.content import content, figures
 from ansible_collections.virtscale.tuning.plugins.module_utils._report.html import join, tag
-from ansible_collections.virtscale.tuning.plugins.module_utils._report.migration_pictures import (
-    Histogram,
-    Lane,
-    Level,
-    course,
-    histograms,
-)
-from ansible_collections.virtscale.tuning.plugins.module_utils._report.migrations import migration_figures
-from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import view_run
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.languages import ENGLISH
+from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import RoleView, RunView, view_run
 from ansible_collections.virtscale.tuning.plugins.module_utils._report.page import page
 from ansible_collections.virtscale.tuning.plugins.module_utils._report.terminal import LINES_MAX, summary
 from recorded_migrations import migration_run, reference_statistics
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +29,17 @@ def stats() -> Json:
 
 def drawn(stats: Json) -> ElementTree.Element:
     """Return the figures as a reader of XML sees them; a figure that is not well-formed is an error here."""
-    return ElementTree.fromstring(tag("div", join(migration_figures(stats))))
+    role = RoleView("cnv_migration", (), {"apply": {"api": {"migrations": stats}}})
+    view = RunView("run", "migrate", False, "2026-08-01T12:00:00.000000Z", None, (role,))
+    return ElementTree.fromstring(tag("div", join(figures(content([view])["tables"], ENGLISH))))
 
 
 def told(element: ElementTree.Element) -> str:
     return " ".join(" ".join(element.itertext()).split())
+
+
+def titles(element: ElementTree.Element) -> list[str]:
+    return [title.text or "" for title in element.iter(f"{SVG}title")]
 
 
 def test_every_operating_system_is_beside_what_the_paper_measured(stats: Json) -> None:
@@ -57,12 +57,12 @@ def test_a_compression_is_stated_beside_every_figure() -> None:
 
 
 def test_every_node_has_its_lane_and_every_machine_its_share(stats: Json) -> None:
-    titles = [title.text or "" for title in drawn(stats).iter("title")]
-    # Each picture is drawn for a desk and for a phone.
-    assert sum(title.startswith("worker") for title in titles) == 2 * 34
-    shares = [re.fullmatch(r"(.*), 400, .*: (\d+) machines, .*", title) for title in titles]
+    root = drawn(stats)
+    # Each picture is drawn for a desk and for a phone, and each part of a lane has its title.
+    assert sum("draining" in title for title in titles(root)) == 2 * 34
+    shares = [re.fullmatch(r"(\w+), \d+ to \d+ s: (\d+) machines, .*", title) for title in titles(root)]
     drawn_fedora = sum(int(share[2]) for share in shares if share and share[1] == "Fedora")
-    beyond = [re.search(r"(\d+) more, up to", element.text or "") for element in drawn(stats).iter("text")]
+    beyond = [re.search(r"(\d+) more, up to", element.text or "") for element in root.iter(f"{SVG}text")]
     hidden = sum(int(found[1]) for found in beyond if found)
     assert 2 * 400 - hidden <= drawn_fedora <= 2 * 400
 
@@ -73,26 +73,26 @@ def test_a_migration_is_not_drawn_twice_although_the_rollout_timed_the_nodes_too
     data = {"migrations": reference_statistics(), "pools": [{"name": "zone-0", "nodes": nodes}]}
     run.add("cnv_migration", "apply", {"ocp-api": host_entry(data=data)})
     view = view_run(run)
-    assert "When each node was rolled" not in join(figures(view.roles[0]))
-    drawn_page = page(view, "")
-    assert drawn_page.count("From first to last") == 1
+    found = content([view])
+    assert "rolled_nodes" not in found["tables"]
+    assert page(view, found, "", ENGLISH).count("From first to last") == 1
     assert len(summary(view, "report.html")) <= LINES_MAX
     assert (run.path / "cnv_migration.apply.json").stat().st_size < 500_000
 
 
 def test_a_migration_in_which_nothing_moved_has_no_pictures(stats: Json) -> None:
-    assert migration_figures({**stats, "by_os": {}}) == []
+    assert list(drawn({**stats, "by_os": {}})) == []
 
 
 def test_what_was_not_seen_is_not_drawn(stats: Json) -> None:
     first, second, *rest = stats["nodes"]
     unseen = {**first, "total_s": None}
     partly = {**second, "drain_s": None, "late": True}
-    titles = [title.text or "" for title in drawn({**stats, "nodes": [unseen, partly, *rest]}).iter("title")]
-    assert not any(first["node"] in title for title in titles)
-    (lane, _phone) = [title for title in titles if second["node"] in title]
-    assert "a step seen late" in lane
-    assert "drain " not in lane
+    found = titles(drawn({**stats, "nodes": [unseen, partly, *rest]}))
+    assert not any(first["node"] in title for title in found)
+    lane = [title for title in found if second["node"] in title]
+    assert lane
+    assert all("a step seen late" in title and "draining" not in title for title in lane)
 
 
 def test_a_screen_holds_the_reference_migration(stats: Json) -> None:
@@ -100,36 +100,11 @@ def test_a_screen_holds_the_reference_migration(stats: Json) -> None:
     assert lines(stats)[0].startswith("1,000 VMs moved in 1,000 live migrations off 34 nodes")
 
 
-def box(element: ElementTree.Element) -> tuple[float, ...]:
-    return tuple(float(element.get(name, 0)) for name in ("x", "y", "width", "height"))
+def test_a_limit_that_was_passed_is_marked(stats: Json) -> None:
+    def marked(stats: Json) -> bool:
+        return "var(--overridden)" in ElementTree.tostring(drawn(stats), encoding="unicode")
 
-
-@pytest.mark.parametrize("width", [340, 1000])
-@pytest.mark.parametrize(
-    "panels",
-    [
-        [Histogram("one", [0, 1], 1.0, 1.0)],
-        [Histogram(str(number), [3] * 30 + [0] * 300 + [1], 20.0, 331.0, 14.0, "note") for number in range(5)],
-    ],
-)
-def test_histograms_stay_within_their_picture(panels: t.Any, width: int) -> None:
-    root = ElementTree.fromstring(histograms(panels, 2, width))
-    _x, _y, right, bottom = map(float, root.get("viewBox", "").split())
-    bars = [box(element) for element in root.iter("rect")]
-    assert bars
-    assert all(0 <= x <= x + w <= right + 1 and 0 <= y <= y + h <= bottom for x, y, w, h in bars)
-
-
-@pytest.mark.parametrize("width", [340, 1000])
-@pytest.mark.parametrize("lanes", [0, 1, 300])
-@pytest.mark.parametrize("seconds", [0.0, 40.0, 9000.0])
-def test_a_course_stays_within_its_picture(lanes: int, seconds: float, width: int) -> None:
-    drawn = [Lane(f"worker{number}", "zone-0", [("wait", 0.0, 1.0), ("drain", 1.0, 30.0)]) for number in range(lanes)]
-    levels = [Level("at once", [0, 5, 21], 20), Level("queue", [0, 0, 0])]
-    root = ElementTree.fromstring(course(levels, 10, drawn, seconds, width))
-    _x, _y, right, bottom = map(float, root.get("viewBox", "").split())
-    bars = [box(element) for element in root.iter("rect")]
-    assert len(bars) == 2 * lanes
-    assert all(0 <= x <= x + w <= right + 1 and 0 <= y <= y + h <= bottom for x, y, w, h in bars)
-    paths = [element.get("class") for element in root.iter("path")]
-    assert paths == ["bar worst", "bar drain"]
+    curve = stats["concurrency"]
+    passed = {**curve, "running": [21, *curve["running"][1:]]}
+    assert not marked(stats)
+    assert marked({**stats, "concurrency": passed})

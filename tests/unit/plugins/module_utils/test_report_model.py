@@ -99,4 +99,4 @@ def test_values_that_differ_everywhere_are_told_by_their_extremes() -> None:
     (variant,) = all_variants(lines)
     assert variant.value("before") == "300 to 319, 20 values"
     assert variant.value("wanted") == "1000"
-    assert variant.why == "it was 300 (and 19 more alike)"
+    assert variant.why() == "it was 300 (and 19 more alike)"
