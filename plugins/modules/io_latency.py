@@ -52,9 +52,8 @@ options:
         description: What it runs on. Hosts of one node are counted together. By default each is a node of its own.
         type: str
       port:
-        description: The port of its SSH server.
+        description: The port of its SSH server, in place of O(port).
         type: raw
-        default: 22
       group:
         description: What O(pools) calls its group.
         type: str
@@ -176,6 +175,10 @@ options:
     type: str
     choices: [ip, portforward]
     default: ip
+  port:
+    description: The port of the SSH servers, 1 to 65,535.
+    type: raw
+    default: 22
   user:
     description: Who logs in. Must be able to write to O(directory).
     type: str
@@ -286,8 +289,8 @@ latency:
       returned: always
     idle_spread_percent:
       description:
-        - By direction, how far the mean of a baseline is at most from that over the fewest nodes. Null where there is
-          only one number of nodes.
+        - By direction, how far the highest mean of a baseline is above the lowest over numbers of nodes. Null where
+          there is only one number of nodes.
       type: dict
       returned: always
     pools:

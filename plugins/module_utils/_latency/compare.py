@@ -28,23 +28,18 @@ def differences(cells: t.Sequence[Json]) -> list[Json]:
 
 
 def idle_spread(cells: t.Sequence[Json]) -> dict[str, float | None]:
-    """Return by direction how far, in percent, a baseline's mean is at most from that of the fewest nodes.
+    """Return by direction how many percent the highest mean of a baseline is above the lowest, over numbers of nodes.
 
     Of several pools the worst; None where there is only one number of nodes.
     """
+    series: dict[str, dict[str | None, list[float]]] = {}
+    for cell in cells:
+        if (cell["phase"], cell["profile"]) == (ALONE, BASELINE) and cell["mean_us"] is not None:
+            series.setdefault(cell["direction"], {}).setdefault(cell["pool"], []).append(cell["mean_us"])
     spread: dict[str, float | None] = {}
-    for base in _smallest(cells):
-        others = [
-            percent_more(cell["mean_us"], base["mean_us"])
-            for cell in cells
-            if (cell["phase"], cell["profile"], cell["direction"], cell["pool"])
-            == (ALONE, BASELINE, base["direction"], base["pool"])
-            and cell is not base
-        ]
-        known = [abs(percent) for percent in others if percent is not None]
-        worst = max(known, default=None)
-        before = spread.get(base["direction"])
-        spread[base["direction"]] = worst if before is None or (worst or 0) > before else before
+    for direction, means in series.items():
+        found = [percent_more(max(values), min(values)) for values in means.values() if len(values) > 1]
+        spread[direction] = max((percent for percent in found if percent is not None), default=None)
     return spread
 
 
@@ -94,17 +89,6 @@ def _seconds(waves: t.Sequence[Json], profile: str) -> float | None:
     if not runs:
         return None
     return round(statistics.fmean([run["mean_s"] for run in runs], [run["count"] for run in runs]), 3)
-
-
-def _smallest(cells: t.Sequence[Json]) -> list[Json]:
-    """Return the baseline over the fewest nodes, of each direction and pool."""
-    found: dict[Key, Json] = {}
-    for cell in cells:
-        if cell["phase"] == ALONE and cell["profile"] == BASELINE:
-            key = (cell["direction"], cell["pool"])
-            if key not in found or cell["nodes"] < found[key]["nodes"]:
-                found[key] = cell
-    return list(found.values())
 
 
 def _by_key(cells: t.Iterable[Json]) -> dict[Key, Json]:

@@ -121,7 +121,7 @@ async def _reached(
         route: Route = ByAddress()
         if request.fleet is not None:
             api = await stack.enter_async_context(BulkClient.connect(auth))
-            fleet = Fleet(api, request.fleet, request.groups, request.pools)
+            fleet = Fleet(api, request.fleet, request.groups, request.pools, request.port)
             if request.via == BY_PORTFORWARD:
                 route = PortForward(api)
                 stack.push_async_callback(route.close)

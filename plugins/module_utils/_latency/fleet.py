@@ -26,12 +26,15 @@ CLAIMS = Resource("v1", "persistentvolumeclaims")
 class Fleet:
     """The running machines of a fleet."""
 
-    def __init__(self, api: BulkClient, name: str, groups: t.Sequence[str], pools: t.Sequence[Pool]) -> None:
+    def __init__(
+        self, api: BulkClient, name: str, groups: t.Sequence[str], pools: t.Sequence[Pool], port: int = 22
+    ) -> None:
         """Take where they are.
 
         :param groups: only machines of these; none: of all.
         """
         self.api = api
+        self._port = port
         self._selector = f"{FLEET_LABEL}={name}"
         if groups:
             self._selector += f",{GROUP_LABEL} in ({','.join(groups)})"
@@ -48,7 +51,8 @@ class Fleet:
             async for claim in self.api.items(CLAIMS):
                 meta = claim["metadata"]
                 classes[f"{meta['namespace']}/{meta['name']}"] = (claim.get("spec") or {}).get("storageClassName") or ""
-        found = [target_of(item, classes) async for item in self.api.items(INSTANCES, label_selector=self._selector)]
+        instances = self.api.items(INSTANCES, label_selector=self._selector)
+        found = [target_of(item, classes, self._port) async for item in instances]
         targets = [target for target in found if target is not None]
         if not targets:
             many = f"of {len(found):,} none is" if found else "there is none"

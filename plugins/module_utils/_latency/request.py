@@ -22,6 +22,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._latency.targets 
     parse_hosts,
     parse_pools,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_int
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.credentials import LOGIN_SPEC, Credentials
 
 BY_IP, BY_PORTFORWARD = "ip", "portforward"
@@ -39,7 +40,7 @@ LATENCY_SPEC: dict[str, t.Any] = {
             "name": {"type": "str", "required": True},
             "address": {"type": "str"},
             "node": {"type": "str"},
-            "port": {"type": "raw", "default": 22},
+            "port": {"type": "raw"},
             "group": {"type": "str"},
         },
     },
@@ -54,6 +55,7 @@ LATENCY_SPEC: dict[str, t.Any] = {
             "storage_class": {"type": "str"},
         },
     },
+    "port": {"type": "raw", "default": 22},
     "via": {"type": "str", "choices": [BY_IP, BY_PORTFORWARD], "default": BY_IP},
     "allow_disruption": {"type": "bool", "default": False},
 }
@@ -68,6 +70,7 @@ class Request:
     groups: tuple[str, ...]
     hosts: tuple[Target, ...]
     pools: tuple[Pool, ...]
+    port: int
     via: str
     credentials: Credentials
     # Whether migrations were asked for and are left out, because nothing may be disrupted.
@@ -87,7 +90,8 @@ def parse_request(options: t.Mapping[str, t.Any]) -> Request:
     :raises InvalidValue: for a value that is not allowed.
     :raises TuningError: when nothing or too much says which machines are meant, or a key cannot be read.
     """
-    fleet, hosts = options["fleet"] or None, tuple(parse_hosts(options["targets"]))
+    port = parse_int("port", options["port"], maximum=65535)
+    fleet, hosts = options["fleet"] or None, tuple(parse_hosts(options["targets"], port))
     if (fleet is None) == (not hosts):
         raise TuningError("Either fleet or targets must say which machines are measured in.")
     settings = parse_settings(options)
@@ -103,6 +107,7 @@ def parse_request(options: t.Mapping[str, t.Any]) -> Request:
         groups=tuple(options["groups"]),
         hosts=hosts,
         pools=parse_pools(options["pools"]),
+        port=port,
         via=options["via"],
         credentials=Credentials.of(options),
         pending=pending,

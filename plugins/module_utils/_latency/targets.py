@@ -80,9 +80,10 @@ def parse_pools(values: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Pool, ...]:
     return tuple(pools) or (Pool(),)
 
 
-def parse_hosts(values: t.Sequence[t.Mapping[str, t.Any]]) -> list[Target]:
+def parse_hosts(values: t.Sequence[t.Mapping[str, t.Any]], port: int = 22) -> list[Target]:
     """Return the hosts of a list; each is a node of its own unless it names one.
 
+    :param port: of those that do not name theirs.
     :raises InvalidValue: when two have one name.
     :raises TuningError: when one's host name is not known.
     """
@@ -91,7 +92,7 @@ def parse_hosts(values: t.Sequence[t.Mapping[str, t.Any]]) -> list[Target]:
             value["name"],
             _ip(value["name"], value.get("address") or value["name"]),
             value.get("node") or value["name"],
-            parse_int("targets.port", 22 if value.get("port") is None else value["port"], maximum=65535),
+            parse_int("targets.port", port if value.get("port") is None else value["port"], maximum=65535),
             group=value.get("group"),
         )
         for value in values
@@ -109,7 +110,7 @@ def _ip(name: str, address: str) -> str:
         raise TuningError(f"The address of target {name}, {address}, is not known: {error.strerror}.") from error
 
 
-def target_of(vmi: Object, classes: t.Mapping[str, str]) -> Target | None:
+def target_of(vmi: Object, classes: t.Mapping[str, str], port: int = 22) -> Target | None:
     """Return a running instance with an address as a target, or None.
 
     :param classes: from ``namespace/name`` of a claim to its storage class.
@@ -128,6 +129,7 @@ def target_of(vmi: Object, classes: t.Mapping[str, str]) -> Target | None:
         meta["name"],
         address,
         status["nodeName"],
+        port,
         namespace=meta["namespace"],
         storage_classes=tuple(classes[key] for key in keys if key in classes),
         group=labels_of(vmi).get(GROUP_LABEL),

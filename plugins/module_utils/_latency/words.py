@@ -34,7 +34,7 @@ def lines(latency: Json, settings: Settings) -> list[str]:
         for direction in settings.directions:
             told += _table(latency, settings, pool, direction)
     told += [
-        f"idle {direction}: the mean differs by at most {_percent(spread, sign=False)} between numbers of nodes "
+        f"idle {direction}: means over different numbers of nodes lie {_percent(spread, sign=False)} apart "
         f"(the paper: {PAPER_IDLE})"
         for direction, spread in latency["idle_spread_percent"].items()
         if spread is not None
@@ -66,8 +66,9 @@ def rows(latency: Json, settings: Settings) -> list[Row]:
     found = [_load_row(latency, change, settings) for change in _widest(latency["differences"])]
     for direction, spread in latency["idle_spread_percent"].items():
         if spread is not None:
-            why = f"largest difference of its mean between numbers of nodes; the paper: {PAPER_IDLE}"
-            found.append(row("VMs", f"idle {direction} latency", effective=_percent(spread), status="ok", why=why))
+            why = f"how far its means over different numbers of nodes lie apart; the paper: {PAPER_IDLE}"
+            apart = _percent(spread, sign=False)
+            found.append(row("VMs", f"idle {direction} latency", effective=apart, status="ok", why=why))
     if latency["migration"]:
         found += _migration_rows(latency["migration"], settings)
     return [*found, *_slow_rows(latency["cells"]), *_failure_rows(latency["cells"], latency["migration"])]
