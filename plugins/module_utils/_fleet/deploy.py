@@ -133,15 +133,19 @@ class Deployment:
             return
         began = self._clock()
         asked: set[asyncio.Task[None]] = set()
-        for place, machine in enumerate(machines):
-            while (early_s := began + place / rate_per_s - self._clock()) > 0:
-                await asyncio.sleep(min(early_s, _TICK_S))
-            asked.add(asyncio.create_task(self._make(machine)))
-            for task in [task for task in asked if task.done()]:
-                asked.discard(task)
-                task.result()
-            self._look()
-        await asyncio.gather(*asked)
+        try:
+            for place, machine in enumerate(machines):
+                while (early_s := began + place / rate_per_s - self._clock()) > 0:
+                    await asyncio.sleep(min(early_s, _TICK_S))
+                asked.add(asyncio.create_task(self._make(machine)))
+                for task in [task for task in asked if task.done()]:
+                    asked.discard(task)
+                    task.result()
+                self._look()
+            await asyncio.gather(*asked)
+        finally:
+            for task in asked:
+                task.cancel()
 
     async def _make(self, machine: Machine) -> None:
         machine.ask(self._clock())

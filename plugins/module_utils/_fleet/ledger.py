@@ -86,9 +86,7 @@ class Ledger:
             if kind == "asked":
                 machine.ask(entry["at"])
             elif kind in _REACHED and machine.asked is not None:
-                setattr(machine, kind, entry["at"])
-                machine.times = entry.get("times", machine.times)
-                machine.is_cloned = machine.is_cloned or kind == "cloned"
+                machine.recall(kind, entry["at"], entry.get("times", machine.times))
 
     def moments(self, kind: str) -> list[float]:
         """Return when something without a machine's name was noted by an interrupted run."""

@@ -45,6 +45,7 @@ class Machine:
 
     __slots__ = (
         "_done",
+        "_reached",
         "_since",
         "_trouble",
         "asked",
@@ -86,6 +87,8 @@ class Machine:
         # "seen" by this program, or from the API's own timestamps where nobody looked.
         self.times = "seen"
         self._done: frozenset[str] = frozenset()
+        # What it has reached, be the moment known or not.
+        self._reached: frozenset[str] = frozenset()
         self._trouble: Failure | None = None
         self._since = 0.0
 
@@ -172,7 +175,13 @@ class Machine:
         """Note that it is asked for now; what was known of an earlier one of its name is void."""
         self.asked, self.times = now, "seen"
         self.created = self.cloned = self.running = self.failure = self._trouble = None
-        self.is_cloned, self._done = not self.clones, frozenset()
+        self.is_cloned, self._done, self._reached = not self.clones, frozenset(), frozenset()
+
+    def recall(self, what: str, at: float | None, times: str) -> None:
+        """Take over from an earlier run what it had reached."""
+        setattr(self, what, at)
+        self.times, self._reached = times, self._reached | {what}
+        self.is_cloned = self.is_cloned or what == "cloned"
 
     def answer(self, now: float) -> list[str]:
         """Note that the API has taken it; return what is news."""
@@ -198,8 +207,9 @@ class Machine:
 
     def _reach(self, what: str, at: float | None, now: float, late: bool) -> list[str]:
         """Note when something was reached, unless that is known or nobody asked for it."""
-        if self.asked is None or getattr(self, what) is not None:
+        if self.asked is None or what in self._reached:
             return []
+        self._reached |= {what}
         if late:
             # The API's times are whole seconds, so they may lie before the request.
             self.times = "api"

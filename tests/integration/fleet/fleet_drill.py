@@ -77,11 +77,16 @@ class Fleet:
         process = self.start(**options)
         told, _nothing = process.communicate(timeout=900)
         assert process.returncode == 0, told
+        return self.found()
+
+    def found(self) -> Object:
+        """Return what the module returned in the last run that came to its end."""
         found: Object = json.loads((self.directory / "found.json").read_text())
         return found
 
     def run_and_kill(self, after_s: float, *, workers_too: bool) -> bool:
         """Kill a run after a while; return whether it was still running then."""
+        (self.directory / "found.json").unlink(missing_ok=True)
         process = self.start()
         try:
             process.communicate(timeout=after_s)

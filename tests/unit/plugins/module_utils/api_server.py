@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import datetime
 import json
@@ -18,6 +19,11 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects imp
 Key = t.Tuple[str, str, str]
 # What a fault makes of a request: an answer in place of the server's own, or "lose": it is done, and nobody is told.
 Fault = t.Callable[[str, str, t.Optional[Object]], t.Union[web.Response, str, None]]
+
+
+def timestamp() -> str:
+    """Now, as the API writes it."""
+    return f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def status(code: int, message: str, **headers: str) -> web.Response:
@@ -126,7 +132,7 @@ class ApiServer:
         self._version += 1
         meta = body["metadata"]
         meta.setdefault("uid", f"uid-{self._version}")
-        meta.setdefault("creationTimestamp", f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}")
+        meta.setdefault("creationTimestamp", timestamp())
         meta["resourceVersion"] = str(self._version)
         self.objects[key] = body
         self._tell("ADDED" if new else "MODIFIED", key, body)
@@ -176,7 +182,11 @@ class ApiServer:
             return web.json_response(self._store(key, body), status=201)
         if not name:
             if request.query.get("watch") == "true":
-                return await self._watch(request, plural, namespace)
+                response = web.StreamResponse()
+                # Who watches may leave at any moment.
+                with contextlib.suppress(ConnectionError):
+                    await self._watch(request, response, plural, namespace)
+                return response
             return self._list(request, plural, namespace)
         if key not in self.objects:
             return status(404, f"{plural} {name!r} not found")
@@ -200,15 +210,14 @@ class ApiServer:
             meta["continue"] = str(start + limit)
         return web.json_response({"items": found[start : start + limit], "metadata": meta})
 
-    async def _watch(self, request: web.Request, plural: str, namespace: str) -> web.StreamResponse:
-        response = web.StreamResponse()
+    async def _watch(self, request: web.Request, response: web.StreamResponse, plural: str, namespace: str) -> None:
         await response.prepare(request)
         seen = int(request.query["resourceVersion"])
         while True:
             if seen < self._oldest:
                 gone = {"type": "ERROR", "object": {"code": 410, "message": "too old resource version"}}
                 await response.write(json.dumps(gone).encode() + b"\n")
-                return response
+                return
             happened = self._happened
             for version, event, key, item in list(self._history):
                 if version > seen:
