@@ -20,6 +20,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.request im
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.survey import Survey
 from ansible_collections.virtscale.tuning.plugins.module_utils._templates.disks import Source
+from ansible_collections.virtscale.tuning.plugins.module_utils._templates.scheduling import machine_type_trouble
 
 # Requests that the external provisioner sends to the CSI driver at once.
 PARALLEL_CLONES = 10
@@ -68,7 +69,7 @@ def plan_fleet(request: FleetRequest, survey: Survey) -> FleetPlan:
         plan.switch = sum(
             survey.machines[machine.name] != groups[machine.group].run_strategy(request.state) for machine in there
         )
-    plan.refusals += _refusals(survey)
+    plan.refusals += _refusals(request, survey)
     if plan.strays:
         plan.warnings.append(
             f"{_many(plan.strays, 'VM')} of the fleet {request.name} from an earlier request stay as they are; "
@@ -81,9 +82,11 @@ def plan_fleet(request: FleetRequest, survey: Survey) -> FleetPlan:
     return plan
 
 
-def _refusals(survey: Survey) -> t.Iterator[str]:
+def _refusals(request: FleetRequest, survey: Survey) -> t.Iterator[str]:
     if survey.network_trouble:
         yield survey.network_trouble
+    troubles = [machine_type_trouble(group.manifests[0], survey.machine_types) for group in request.groups]
+    yield from sorted({trouble for trouble in troubles if trouble})
     for source, image in sorted(survey.images.items(), key=lambda entry: entry[0].name):
         if image.kind is None:
             yield f"The golden image {_named(source)} does not exist; the role cnv_storage imports one."

@@ -26,6 +26,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client impo
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import labels_of, value_at
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.quantities import parse_quantity, requests_of_pod
 from ansible_collections.virtscale.tuning.plugins.module_utils._templates.disks import Source
+from ansible_collections.virtscale.tuning.plugins.module_utils._templates.scheduling import machine_types_of
 
 _WORKER_LABEL = "node-role.kubernetes.io/worker"
 _OVER = ("Succeeded", "Failed")
@@ -64,6 +65,8 @@ class Survey:
     # By node; pods_on counts those that are there now.
     rooms: dict[str, Room] = field(default_factory=dict)
     pods_on: dict[str, int] = field(default_factory=dict)
+    # Machine types that the workers' QEMU has; empty where KubeVirt does not tell.
+    machine_types: set[str] = field(default_factory=set)
     network_trouble: str | None = None
 
 
@@ -122,6 +125,7 @@ async def _rooms(api: BulkClient, found: Survey) -> None:
     async for node in api.items(NODES):
         if _WORKER_LABEL not in labels_of(node) or value_at(node, ("spec", "unschedulable")):
             continue
+        found.machine_types |= machine_types_of(labels_of(node))
         allocatable = value_at(node, ("status", "allocatable")) or {}
         found.rooms[node["metadata"]["name"]] = Room(
             pods=int(parse_quantity(allocatable.get("pods", 0))),

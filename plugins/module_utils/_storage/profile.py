@@ -37,6 +37,7 @@ STORAGE_CLASSES = Resource("storage.k8s.io/v1", "storageclasses")
 STRATEGIES = ("copy", "csi-clone", "snapshot")
 _SPEC = ("spec", "cloneStrategy")
 _STATUS = ("status", "cloneStrategy")
+ROOM = "room for copies"
 # Beyond so many clones, Ceph CSI of OpenShift 4.9 left clones behind (BZ 2055595).
 _CSI_CLONES = 100
 
@@ -153,9 +154,9 @@ def _space(profile: Object, pool: str | None, wish: CloneWish) -> tuple[list[Row
     asked = f"{wish.clones} x {describe_bytes(wish.disk_bytes)} = {describe_bytes(needed)}"
     room = _room(pool, wish)
     if isinstance(room, str):
-        return [row(_where(profile), "room for copies", wanted=asked, status="note", why=f"not checked: {room}")], True
+        return [row(_where(profile), ROOM, wanted=asked, status="note", why=f"not checked: {room}")], True
     status = "ok" if room.enough else "refused"
-    return [row(_where(profile), "room for copies", wanted=asked, effective=room, status=status)], room.enough
+    return [row(_where(profile), ROOM, wanted=asked, effective=room, status=status)], room.enough
 
 
 def _room(pool: str | None, wish: CloneWish) -> Room | str:

@@ -13,6 +13,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client impo
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import Object, value_at
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.facts import FIELD_MANAGER
 from ansible_collections.virtscale.tuning.plugins.module_utils._storage.profile import (
+    ROOM,
     STORAGE_PROFILES,
     CloneWish,
     ProfilePlan,
@@ -39,8 +40,7 @@ def settle_profile(
     plan = plan_given_back(profile) if wish is None else plan_profile(profile, pool, wish)
     refused = [line for line in plan.rows if line["status"] == "refused"]
     if refused:
-        said = "; ".join(f"{line['what']}: wanted {line['wanted']}, {_reason(line)}" for line in refused)
-        raise TuningError(f"The StorageProfile {storage_class} is left as it is: {said}.", rows=plan.rows)
+        raise TuningError(f"StorageProfile {storage_class} is left as it is: {_reason(refused[-1])}.", rows=plan.rows)
     if check_mode:
         return _result(profile, pool, plan.rows, bool(plan.patch))
     if plan.patch:
@@ -64,7 +64,10 @@ def _followed(client: KubeClient, storage_class: str, plan: ProfilePlan, timeout
 
 
 def _reason(line: t.Mapping[str, t.Any]) -> str:
-    return str(line["effective"] if line["what"] == "room for copies" else line["why"])
+    """Return why a row is refused; that of the room says it in its figures."""
+    if line["what"] == ROOM:
+        return f"full copies do not fit, {line['wanted']} are needed and {line['effective']}"
+    return str(line["why"])
 
 
 def _result(profile: Object, pool: str | None, rows: t.Sequence[t.Any], changed: bool) -> dict[str, t.Any]:
