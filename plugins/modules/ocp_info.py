@@ -127,7 +127,7 @@ facts:
     node_pods:
       description:
         - By node, C(count) of the pods that a drain evicts - not those of DaemonSets, of the kubelet itself and of
-          virtual machines - and C(grace_s), the longest grace period in seconds among them.
+          virtual machines - and C(graces), how many of them have which grace period in seconds.
         - C(pods), C(cpu_cores) and C(memory_bytes) are the number and the requests of all pods there; those with
           C(moving_) before leave out what a drain leaves, and hold the virtual machines' pods.
       type: dict
@@ -135,7 +135,7 @@ facts:
       sample:
         worker001:
           count: 70
-          grace_s: 30.0
+          graces: {"30": 69, "600": 1}
           pods: 112
           cpu_cores: 12.4
           memory_bytes: 139586437120

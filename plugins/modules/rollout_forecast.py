@@ -56,14 +56,14 @@ options:
       migration_s:
         description:
           - By operating system, the time in which a virtual machine is copied - a list of measured times, or their
-            mean, which is then spread as in the reference architecture (35 % of the machines take half of it).
+            mean, which is then spread as in the reference architecture (35 % of the machines take about half of it).
           - The reference architecture's means unless given (rhel 14, fedora 23, windows 12, default 14).
         type: dict
       target_start_s:
         description: From a migration's beginning until its target pod is ready. 10 unless given.
         type: raw
       pod_stop_s:
-        description: How long a pod takes to stop. The longest grace period on its node, or 30, unless given.
+        description: How long a pod takes to stop. Each pod its grace period, or 30 without O(facts), unless given.
         type: raw
       vm_stop_s:
         description: How long a virtual machine takes to shut down that does not migrate. 180 unless given.
@@ -139,10 +139,18 @@ RETURN = r"""
 total_s:
   description:
     - Seconds from the release of the first pool until the last one is through.
+    - A small rollout is simulated several times, since chance decides what is evicted first and who gets a free slot;
+      this and all that follows is the course in the middle.
     - With RV(ends=false) that of a rollout without what blocks it.
   returned: success
   type: float
   sample: 4331.6
+range_s:
+  description: The same of the shortest and of the longest course. Equal where one course was enough.
+  returned: success
+  type: list
+  elements: float
+  sample: [4110.2, 4502.9]
 ends:
   description: Whether it ends by itself.
   returned: success

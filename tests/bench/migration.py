@@ -47,7 +47,7 @@ VMIMS = Resource("kubevirt.io/v1", "virtualmachineinstancemigrations")
 EVACUATED = "kubevirt.io/evacuationMigration"
 WAITING = ("Succeeded", "Failed", "Pending", "PhaseUnset", "")
 # What the lab's stand-ins take, uncompressed, beside the reboot and the copies: a launcher's start, a pod's end.
-STANDINS = {"target_start_s": 2, "pod_stop_s": 0.3, "daemon_poll_s": 0, "daemon_reacts_s": 0}
+STANDINS = {"target_start_s": 0.4, "pod_stop_s": 0.3, "daemon_poll_s": 0, "daemon_reacts_s": 0}
 
 Json = t.Dict[str, t.Any]
 
@@ -60,6 +60,7 @@ class Sampler(threading.Thread):
         self._client, self._nodes = client, frozenset(nodes)
         self._over = threading.Event()
         self.most_migrations = self.most_from_a_node = self.most_out = self.samples = 0
+        self.loads: list[float] = []
 
     def run(self) -> None:
         while not self._over.wait(1.0):
@@ -86,6 +87,7 @@ class Sampler(threading.Thread):
         self.most_from_a_node = max([self.most_from_a_node, *sources.values()])
         self.most_out = max(self.most_out, sum(map(is_out, nodes)))
         self.samples += 1
+        self.loads.append(os.getloadavg()[0])
 
 
 def is_out(node: Json) -> bool:
@@ -170,6 +172,7 @@ def migrate(options: argparse.Namespace) -> Path:
     """Run the playbook; return the directory of its record."""
     variables = {
         "cnv_migration_pools": [POOL],
+        "cnv_migration_drain_only": options.drain_only,
         "cnv_migration_time_factor": options.factor,
         "max_disrupted_share": 1,
         "virtscale_artifacts_dir": str(ARTIFACTS),
@@ -188,7 +191,7 @@ def durations(options: argparse.Namespace) -> Json:
     means = json.loads((LAB / "times.json").read_text())["migration_s"]
     return {
         **STANDINS,
-        "reboot_s": round(options.reboot_s / options.factor, 2),
+        "reboot_s": 0 if options.drain_only else round(options.reboot_s / options.factor, 2),
         "migration_s": {name: round(seconds / options.factor, 2) for name, seconds in means.items()},
     }
 
@@ -210,6 +213,7 @@ def main() -> None:
     parser.add_argument("--per-cluster", type=int, default=20)
     parser.add_argument("--per-node", type=int, default=4)
     parser.add_argument("--reboot-s", type=float, default=20.0)
+    parser.add_argument("--drain-only", action="store_true", help="drain without a reboot")
     parser.add_argument("--factor", type=float, default=1.0, help="by what all times are compressed")
     parser.add_argument("--loaded", action="store_true", help="keep the load that is there, and add what is missing")
     options = parser.parse_args()
@@ -221,18 +225,26 @@ def main() -> None:
     record = migrate(options)
     sampler.stop()
     after = machines(client)
-    applied, planned = recorded(record, "apply"), recorded(record, "plan")
+    applied, planned, facts = (
+        recorded(record, "apply"),
+        recorded(record, "plan"),
+        recorded(record, "measure")["facts"],
+    )
     restarted = sum(before[name] != uid for name, uid in after.items() if name in before)
     print(
         f"sampled {sampler.samples} times: at most {sampler.most_migrations} migrations at once, "
         f"{sampler.most_from_a_node} from one node, {sampler.most_out} of {len(names)} nodes out of service; "
         f"{len(after)} of {len(before)} machines run, {restarted} were restarted"
     )
-    print(f"forecast before it began: {planned['forecast']['total_s']:.0f} s")
+    load = sum(sampler.loads) / len(sampler.loads)
+    print(f"load of the machine: {load:.1f} on average")
     vms = dict(part.split("=") for part in options.vms.split(",") if part)
     entry = {
         "name": options.name,
         "measured_s": applied["pools"][0]["seconds"],
+        "forecast_s": planned["forecast"]["total_s"],
+        "range_s": planned["forecast"]["range_s"],
+        "load": round(load, 1),
         "scenario": {
             "pools": [
                 {
@@ -240,7 +252,7 @@ def main() -> None:
                     "nodes": options.nodes,
                     "max_unavailable": options.max_unavailable,
                     "vms": {name: int(count) for name, count in vms.items()},
-                    "pods": options.pods,
+                    "pods": sum(facts["node_pods"].get(name, {"count": 0})["count"] for name in names),
                 }
             ],
             "other_nodes": len(client.list(NODES).items) - options.nodes,

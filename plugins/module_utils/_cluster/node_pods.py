@@ -64,7 +64,9 @@ class PodTally:
         if drained is not None:
             _add(sums, "moving_", 1, asked)
             sums["count"] += 1
-            sums["grace_s"] = max(sums["grace_s"], float(spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE_S)))
+            # A string, as keys of JSON are.
+            grace = str(spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE_S))
+            sums["graces"][grace] = sums["graces"].get(grace, 0) + 1
             self._see_budgets(drained, node)
 
     def nodes(self) -> dict[str, Facts]:
@@ -100,7 +102,7 @@ class PodTally:
 def _nothing() -> Facts:
     return {
         "count": 0,
-        "grace_s": 0.0,
+        "graces": {},
         "pods": 0,
         "cpu_cores": 0.0,
         "memory_bytes": 0,

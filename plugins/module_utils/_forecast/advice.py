@@ -8,8 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.forecast import Forecast
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.model import simulate
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.forecast import Forecast, simulate_courses
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenario import (
     MIGRATES,
     SEED_LIMITS,
@@ -98,8 +97,13 @@ class Advice:
 def advise(forecast: Forecast) -> list[Advice]:
     """Return the effect of each change that means anything for this rollout, what saves most first."""
     scenario = forecast.trace.scenario
-    found = [Advice(change, forecast.total_s, simulate(change.scenario).total_s) for change in changes(scenario)]
+    found = [Advice(change, forecast.total_s, _typical_s(change.scenario)) for change in changes(scenario)]
     return sorted(found, key=lambda advice: (advice.change.kind == FIXED, -advice.saves_s))
+
+
+def _typical_s(scenario: Scenario) -> float:
+    courses = simulate_courses(scenario)
+    return courses[len(courses) // 2].total_s
 
 
 def changes(scenario: Scenario) -> t.Iterator[Change]:
@@ -109,6 +113,7 @@ def changes(scenario: Scenario) -> t.Iterator[Change]:
     yield from _at_once(scenario)
     if any(vm.leaves == MIGRATES for node in scenario.rolling for vm in node.vms):
         yield from _migrations(scenario)
+        yield _virt_api(scenario)
     yield from _machines(scenario)
     yield from _controllers(scenario)
 
@@ -150,6 +155,14 @@ def _migrations(scenario: Scenario) -> t.Iterator[Change]:
     faster = _with_durations(scenario, migration_s=halved)
     caution = "by a faster migration network, less load in the guests, or smaller memory"
     yield Change("seconds of a migration", "as given", "half", faster, MEANS, caution)
+
+
+def _virt_api(scenario: Scenario) -> Change:
+    own = scenario.virt_api
+    more = dataclasses.replace(own, replicas=2 * own.replicas)
+    caution = "virt-operator sizes it by the nodes; cnv_migration_force_virt_api overrules that"
+    changed = dataclasses.replace(scenario, virt_api=more)
+    return Change("replicas of virt-api", str(own.replicas), str(more.replicas), changed, caution=caution)
 
 
 def _machines(scenario: Scenario) -> t.Iterator[Change]:

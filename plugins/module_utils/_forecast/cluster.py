@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import heapq
+import random
 import sys
 import typing as t
 from collections import Counter
@@ -22,8 +23,9 @@ class Guest:
     number: int
     machine: Machine
     moves: int = 0
-    # When virt-api marked it for eviction, while it has not left yet.
+    # When virt-api marked it for eviction, while it has not left yet, and how long that took.
     marked_at: t.Optional[float] = None
+    marking_s: float = 0.0
 
 
 @dataclass(eq=False)
@@ -33,6 +35,7 @@ class Move:
     guest: Guest
     source: Machine
     marked_at: float
+    marking_s: float = 0.0
     started_at: float = 0.0
     ended_at: float = 0.0
     restart: bool = False
@@ -55,8 +58,8 @@ class Machine:
 
     node: Node
     number: int
-    pod_stop_s: float
-    pods: int
+    # How long each of its pods takes to stop; the last one goes first.
+    pods: t.List[float]
     guests: t.Dict[Guest, None] = field(default_factory=dict)
     # Guests on their way here, and completed source pods of those that left, with the time of their end.
     coming: t.Dict[Guest, None] = field(default_factory=dict)
@@ -106,9 +109,12 @@ class Cluster:
     def __init__(self, scenario: Scenario) -> None:
         self.machines: list[Machine] = []
         seen: Counter[str] = Counter()
+        chance = random.Random(scenario.seed)
         for node in [*scenario.rolling, *scenario.others]:
-            stop_s = scenario.durations.pod_stop_s if node.pod_stop_s is None else node.pod_stop_s
-            machine = Machine(node, len(self.machines), stop_s, node.pods)
+            pods = [stop_s for stop_s, number in node.pod_stops for _pod in range(number)][: node.pods]
+            pods += [scenario.durations.pod_stop_s] * (node.pods - len(pods))
+            chance.shuffle(pods)
+            machine = Machine(node, len(self.machines), pods)
             self.machines.append(machine)
             for vm in node.vms:
                 seen[vm.system] += 1
@@ -138,14 +144,15 @@ class Cluster:
         """Take note that a machine may be open, or tainted, that was not, or the other way round."""
         self._takers = None
 
-    def place_pod(self) -> None:
-        """Start an evicted pod's successor where there are fewest."""
+    def place_pod(self, stop_s: float) -> None:
+        """Start an evicted pod's successor, which takes as long to stop, where there are fewest."""
         if self._takers is None:
             takers = [machine for machine in self.machines if machine.open]
             takers = [machine for machine in takers if not machine.tainted] or takers
-            self._takers = [(machine.pods, machine.number) for machine in takers]
+            self._takers = [(len(machine.pods), machine.number) for machine in takers]
             heapq.heapify(self._takers)
         if self._takers:
             _pods, number = self._takers[0]
-            self.machines[number].pods += 1
-            heapq.heapreplace(self._takers, (self.machines[number].pods, number))
+            pods = self.machines[number].pods
+            pods.append(stop_s)
+            heapq.heapreplace(self._takers, (len(pods), number))

@@ -19,15 +19,20 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.clock i
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.cluster import Cluster, Guest, Machine
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.migrations import Migrations
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenario import (
+    COMPLETED_REQUESTS,
     DRAIN_ATTEMPT_S,
     EVICTION_RETRY_S,
     GONE_POLL_S,
+    MARKED_REQUESTS,
+    MARKING_REQUESTS,
+    MIGRATES,
     REQUEST_S,
     RESTARTS,
     STOPS,
     Controllers,
     Scenario,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.virt_api import Admission
 
 
 class Client:
@@ -61,10 +66,13 @@ class Attempt:
 class Drains:
     """Empties machines, an attempt at a time."""
 
-    def __init__(self, clock: Clock, cluster: Cluster, migrations: Migrations, scenario: Scenario) -> None:
+    def __init__(
+        self, clock: Clock, cluster: Cluster, migrations: Migrations, admission: Admission, scenario: Scenario
+    ) -> None:
         self._clock = clock
         self._cluster = cluster
         self._migrations = migrations
+        self._admission = admission
         self._durations = scenario.durations
         self._random = random.Random(scenario.seed)
 
@@ -73,12 +81,12 @@ class Drains:
         now = self._clock.now
         machine.stopping = [gone_at for gone_at in machine.stopping if gone_at > now]
         guests = [*machine.guests, *machine.coming, *machine.sources]
-        attempt = Attempt(machine, client, then, now, now, len(guests) + machine.pods + len(machine.stopping))
+        attempt = Attempt(machine, client, then, now, now, len(guests) + len(machine.pods) + len(machine.stopping))
         if not attempt.pending:
             self._ended(attempt)
             return
         evictions: list[Process] = [self._evict_guest(attempt, guest) for guest in guests]
-        evictions += [self._evict_pod(attempt, None) for _pod in range(machine.pods)]
+        evictions += [self._evict_pod(attempt, None) for _pod in machine.pods]
         evictions += [self._evict_pod(attempt, gone_at) for gone_at in machine.stopping]
         # Goroutines: in no order.
         self._random.shuffle(evictions)
@@ -92,11 +100,11 @@ class Drains:
             yield sent_at
         if gone_at is None:
             machine = attempt.machine
-            gone_at = clock.now + machine.pod_stop_s
-            machine.pods -= 1
+            stop_s = machine.pods.pop()
+            gone_at = clock.now + stop_s
             machine.stopping.append(gone_at)
             machine.left(gone_at, clock.now)
-            self._cluster.place_pod()
+            self._cluster.place_pod(stop_s)
         yield from self._until_gone(attempt, gone_at)
 
     def _evict_guest(self, attempt: Attempt, guest: Guest) -> Process:
@@ -105,6 +113,10 @@ class Drains:
             sent_at = attempt.client.evictions.take()
             if sent_at > clock.now:
                 yield sent_at
+            asked_at = clock.now
+            if not (yield from self._admission.evict(_requests(guest, machine, clock.now))):
+                self._finished(attempt, clock.now, failed=True)
+                return
             ended_at = machine.sources.get(guest)
             if ended_at is not None and clock.now >= ended_at:
                 del machine.sources[guest]
@@ -118,6 +130,7 @@ class Drains:
                     self._migrations.shut_down(guest, gone_at)
                     break
                 if guest.marked_at is None:
+                    guest.marking_s = clock.now - asked_at
                     self._migrations.mark(guest)
             yield clock.now + EVICTION_RETRY_S
             if clock.now >= attempt.deadline:
@@ -150,3 +163,13 @@ class Drains:
     def _ended(self, attempt: Attempt) -> None:
         attempt.machine.attempts.append((attempt.began_at, self._clock.now))
         attempt.then(attempt)
+
+
+def _requests(guest: Guest, machine: Machine, now: float) -> int:
+    """Return what an eviction makes virt-api ask for."""
+    ended_at = machine.sources.get(guest)
+    if ended_at is not None and now >= ended_at:
+        return COMPLETED_REQUESTS
+    if guest.vm.leaves == MIGRATES and guest.machine is machine and guest.marked_at is None:
+        return MARKING_REQUESTS
+    return MARKED_REQUESTS

@@ -21,6 +21,12 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenari
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.trace import PoolRun, Trace
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.estimate import describe_seconds
 
+# What chance decides - which pod is evicted first, who looks first for a free slot - is simulated in several courses,
+# and the one in the middle is the forecast. The larger a rollout, the less they differ: as many as fit into so many
+# events.
+_MOST_COURSES = 15
+_EVENTS = 60_000
+
 # Points of the curve: enough for a picture as wide as a page.
 _CURVE_POINTS = 120
 # Headings of the path that a sentence names; the rest is summed up.
@@ -41,6 +47,7 @@ class Forecast:
     trace: Trace
     blockers: t.Sequence[str]
     waits_s: t.Mapping[str, float]
+    totals_s: t.Sequence[float]
 
     @property
     def total_s(self) -> float:
@@ -56,6 +63,11 @@ class Forecast:
     def binding(self) -> str:
         """What the rollout waits for longest, in words."""
         return path.describe_wait(next(iter(self.waits_s), path.DELAYS), self.scenario)
+
+    @property
+    def range_s(self) -> tuple[float, float]:
+        """Return how long the shortest and the longest course take that were simulated; equal if it was only one."""
+        return min(self.totals_s), max(self.totals_s)
 
     def pools(self) -> list[Json]:
         """Return each pool's part."""
@@ -121,6 +133,7 @@ class Forecast:
         """Return it as return values of a module."""
         return {
             "total_s": round(self.total_s, 1),
+            "range_s": [round(seconds, 1) for seconds in self.range_s],
             "ends": self.ends,
             "blockers": list(self.blockers),
             "binding": self.binding,
@@ -148,8 +161,12 @@ class Forecast:
         if self.blockers:
             lines.append("without what blocks it:")
         lines += [_pool_line(run) for run in self.trace.pools]
-        lines.append(f"about {describe_seconds(self.total_s)} in all, spent on {self._spent()}")
+        lines.append(f"about {describe_seconds(self.total_s)} in all{self._range()}, spent on {self._spent()}")
         return lines + self._migration_lines() + self._alarm_lines()
+
+    def _range(self) -> str:
+        shortest, longest = map(describe_seconds, self.range_s)
+        return f" (by chance {shortest} to {longest})" if shortest != longest else ""
 
     def _spent(self) -> str:
         shown = [
@@ -194,8 +211,22 @@ def forecast(scenario: Scenario) -> Forecast:
     :raises TuningError: when it would take longer than a month.
     """
     blockers, free = _without_blockers(scenario)
-    trace = simulate(free)
-    return Forecast(scenario, trace, blockers, path.shares(path.critical_path(trace)))
+    courses = simulate_courses(free)
+    trace = courses[len(courses) // 2]
+    waits_s = path.shares(path.critical_path(trace))
+    return Forecast(scenario, trace, blockers, waits_s, [course.total_s for course in courses])
+
+
+def simulate_courses(scenario: Scenario) -> list[Trace]:
+    """Return an odd number of courses that a rollout may take, from the shortest to the longest.
+
+    :raises TuningError: when one would take longer than a month.
+    """
+    first = simulate(scenario)
+    more = min(_MOST_COURSES - 1, _EVENTS // first.events)
+    seeds = range(scenario.seed + 1, scenario.seed + 1 + more - more % 2)
+    courses = [first, *(simulate(dataclasses.replace(scenario, seed=seed)) for seed in seeds)]
+    return sorted(courses, key=lambda course: course.total_s)
 
 
 def counted(number: int, what: str) -> str:

@@ -18,12 +18,15 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenari
     SEED_MIGRATION_S,
     STAYS,
     STOPS,
+    VIRT_API_LEAST,
+    VIRT_API_NODES,
     Controllers,
     Durations,
     Node,
     Pool,
     Scenario,
     Seconds,
+    VirtApi,
     Vm,
     spread_around,
 )
@@ -41,6 +44,7 @@ BANDWIDTH = "bandwidthPerMigration"
 _MOST = {"nodes": 5000, "vms": 100_000, "pods": 1_000_000, "max_unavailable": 5000}
 _LONGEST_S = 7 * 86400
 _BANDWIDTH_PATH = ("spec", "configuration", "migrations", BANDWIDTH)
+_VIRT_API_RATE = ("spec", "configuration", "apiConfiguration", "restClient", "rateLimiter", "tokenBucketRateLimiter")
 _POOL_KEYS = ("name", "nodes", "max_unavailable", "vms", "pods")
 _LEAVES = {
     Fate.MIGRATES: MIGRATES,
@@ -74,6 +78,7 @@ def read_scenario(params: t.Mapping[str, t.Any]) -> Scenario:
     nodes = len(others) + sum(len(pool.nodes) for pool in rolling)
     workers = len(Machines.from_facts(facts).workers()) if facts else nodes
     limits, bandwidth = read_limits(facts, params.get("limits") or {})
+    everywhere = len(facts.get("nodes") or ()) or nodes
     return Scenario(
         pools=tuple(rolling),
         others=tuple(others),
@@ -81,6 +86,7 @@ def read_scenario(params: t.Mapping[str, t.Any]) -> Scenario:
         bandwidth_bytes_s=bandwidth,
         durations=durations,
         controllers=read_controllers(params.get("durations") or {}, params["drain_by"]),
+        virt_api=read_virt_api(facts, everywhere),
         one_at_a_time=params["one_at_a_time"],
         max_disrupted=disrupted_at_once(workers, share),
     )
@@ -146,12 +152,16 @@ class MeasuredNodes:
         return Node(
             name,
             pods=max(0, int(pods.get("count", 0)) - len(blocked)),
-            # The longest grace period is the longest that a pod takes, unless somebody knows better.
-            pod_stop_s=None if self._stop_given else pods.get("grace_s"),
+            # Its grace period is the longest that a pod takes, unless somebody knows better.
+            pod_stops=() if self._stop_given else _graces(pods),
             daemon_pods=max(0, int(pods.get("pods", 0)) - int(pods.get("moving_pods", pods.get("pods", 0)))),
             vms=tuple(self._vms.get(name, ())),
             blocked=blocked,
         )
+
+
+def _graces(pods: Facts) -> tuple[tuple[float, int], ...]:
+    return tuple((float(grace_s), int(number)) for grace_s, number in (pods.get("graces") or {}).items())
 
 
 def _vm(machine: Facts) -> Vm:
@@ -242,6 +252,17 @@ def read_limits(facts: Facts, given: t.Mapping[str, t.Any]) -> tuple[MigrationLi
     if bytes_s < 0:
         raise InvalidValue(BANDWIDTH, bandwidth, "a quantity of bytes a second such as 64Mi, at least 0")
     return MigrationLimits(per_cluster, per_node), float(bytes_s)
+
+
+def read_virt_api(facts: Facts, nodes: int) -> VirtApi:
+    """Return virt-api as it was measured, or as virt-operator sizes it for so many nodes."""
+    replicas = value_at(facts.get("virt_api") or {}, ("spec", "replicas"))
+    limiter = value_at(facts.get("kubevirt") or {}, _VIRT_API_RATE) or {}
+    return VirtApi(
+        max(VIRT_API_LEAST, nodes // VIRT_API_NODES) if replicas is None else int(replicas),
+        float(limiter.get("qps") or 0),
+        int(limiter.get("burst") or 0),
+    )
 
 
 def read_durations(given: t.Mapping[str, t.Any]) -> tuple[Durations, bool]:

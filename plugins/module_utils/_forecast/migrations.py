@@ -19,13 +19,14 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.cluster
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenario import (
     CREATION_RETRY_S,
     CREATION_SEEN_S,
-    OBJECT_SEEN_S,
+    OBJECT_READY_S,
     OBJECT_STEP_S,
     PHASE_SEEN_S,
     RESTARTS,
     SLOT_RETRY_S,
     Scenario,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.virt_api import Admission
 
 CLUSTER_LIMIT, NODE_LIMIT = "cluster", "node"
 # A prime, so that steps of it through a list of times meet all of them before any comes again.
@@ -35,9 +36,17 @@ _STRIDE = 7919
 class Migrations:
     """The queue, the limits, and what runs."""
 
-    def __init__(self, clock: Clock, cluster: Cluster, scenario: Scenario, note: t.Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        cluster: Cluster,
+        admission: Admission,
+        scenario: Scenario,
+        note: t.Callable[[], None],
+    ) -> None:
         self._clock = clock
         self._cluster = cluster
+        self._admission = admission
         self._limits = scenario.limits
         self._bandwidth_bytes_s = scenario.bandwidth_bytes_s
         self._durations = scenario.durations
@@ -86,11 +95,13 @@ class Migrations:
             return
         free = self._seemingly_free(machine)
         if free > 0:
-            for number, guest in enumerate(marked[:free]):
-                self._clock.start(self._migrate(guest), self._clock.now + number * OBJECT_STEP_S)
+            created_at = self._clock.now
+            for guest in marked[:free]:
+                created_at = self._admission.create()
+                self._clock.start(self._migrate(guest), created_at + OBJECT_READY_S)
             del marked[:free]
             # Its own objects make it look again.
-            self._clock.call(self._clock.now + OBJECT_SEEN_S, self._evacuate, machine)
+            self._clock.call(created_at + OBJECT_STEP_S, self._evacuate, machine)
         elif machine not in self._look_again:
             self._look_again.add(machine)
             self._clock.call(self._clock.now + SLOT_RETRY_S, self._evacuate_again, machine)
@@ -117,7 +128,7 @@ class Migrations:
 
     def _migrate(self, guest: Guest) -> Process:
         clock, source = self._clock, guest.machine
-        move = Move(guest, source, t.cast(float, guest.marked_at))
+        move = Move(guest, source, t.cast(float, guest.marked_at), guest.marking_s)
         if clock.now > move.marked_at:
             move.held_s[self._held(source) or CLUSTER_LIMIT] = clock.now - move.marked_at
         while True:

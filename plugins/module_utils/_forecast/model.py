@@ -31,6 +31,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenari
     Scenario,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.trace import Moment, PoolRun, Trace
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.virt_api import Admission
 
 # A rollout that takes longer than this is not one that anybody would start.
 _LONGEST_S = 30 * 86400.0
@@ -50,8 +51,9 @@ class _Simulation:
         self._controllers = scenario.controllers
         self._clock = Clock()
         self._cluster = Cluster(scenario)
-        self._migrations = Migrations(self._clock, self._cluster, scenario, self._note_migrations)
-        self._drains = Drains(self._clock, self._cluster, self._migrations, scenario)
+        admission = Admission(self._clock, scenario.virt_api)
+        self._migrations = Migrations(self._clock, self._cluster, admission, scenario, self._note_migrations)
+        self._drains = Drains(self._clock, self._cluster, self._migrations, admission, scenario)
         self._node_client = Client(self._clock, self._controllers)
         self._drain_client = Client(self._clock, self._controllers)
         self._moments: list[Moment] = []

@@ -25,6 +25,7 @@ CLUSTER_SLOT = "cluster_slot"
 NODE_SLOT = "node_slot"
 PODS = "pods"
 REQUESTS = "requests"
+VIRT_API = "virt_api"
 WORKERS = "workers"
 RETRY = "retry"
 TURN = "turn"
@@ -74,6 +75,7 @@ def describe_wait(what: str, scenario: Scenario) -> str:
         NODE_SLOT: f"VMs that wait for one of {scenario.limits.per_node} migrations from their node",
         PODS: "pods and VMs that shut down",
         REQUESTS: f"{client}, which sends {controllers.requests_per_s:g} requests a second",
+        VIRT_API: f"virt-api, whose clients send {scenario.virt_api.requests_per_s:g} requests a second",
         WORKERS: f"nodes that wait for one of {controllers.drain_workers} drain workers",
         RETRY: "the pauses between two attempts at a drain",
         TURN: "the node controller, which gives nodes their turn",
@@ -148,7 +150,8 @@ def _of_drain(machine: Machine, start: float, end: float) -> list[tuple[str, flo
     last = machine.last
     asked = min(max(last.asked_at, start), end) if last.gone_at else start
     gone = min(max(last.gone_at, asked), end)
-    spans = _outside_attempts(machine, start, asked)
+    marking = max(start, asked - (last.move.marking_s if last.move else 0))
+    spans = [*_outside_attempts(machine, start, marking), (VIRT_API, marking, asked)]
     spans += _of_move(last.move, asked, gone) if last.move else [(PODS, asked, gone)]
     return spans + _outside_attempts(machine, gone, end)
 

@@ -24,6 +24,14 @@ Kubernetes' client-go and kubectl 0.32, and of KubeVirt 1.6:
 ``DAEMON_ATTEMPTS_FAST``        MCO of 4.9, pkg/daemon/drain.go: 1 min after each of five failed attempts, then 5 min
 ``SLOT_RETRY_S``                KubeVirt, watch/migration and watch/drain/evacuation: looks again for a free slot
 ``CREATION_RETRY_S``            KubeVirt, watch/migration: while another target pod is being created
+``VIRT_API_REQUESTS_PER_S`` ..  KubeVirt, pkg/virt-config: ``DefaultVirtAPIQPS`` and ``..Burst`` of one replica of
+                                virt-api, for all that it asks; pkg/virt-operator: a replica for each 10 nodes, at
+                                least 2
+``VIRT_API_TIMEOUT_S``          KubeVirt, its webhooks: after that the API server answers an eviction with an internal
+                                error, which kubectl's drain does not try again: the attempt fails when it ends
+``MARKING_REQUESTS`` ..         KubeVirt, admitters/pod-eviction-admitter.go: reads the pod, reads the VM, marks it;
+                                later evictions only read, that of a completed pod reads the pod alone
+``CREATION_REQUESTS``           KubeVirt, admitters/migration-create-admitter.go: reads the VM, lists its migrations
 ==============================  =====================================================================================
 """
 
@@ -51,12 +59,20 @@ DAEMON_REACTS_S = 1.0
 DAEMON_ATTEMPTS_FAST = 5
 SLOT_RETRY_S = 5.0
 CREATION_RETRY_S = 1.0
-# Moments of virt-controller: from one migration object to the next; until its cache has seen a target pod that it made,
-# an object that it made, the phase of a migration that has begun.
-OBJECT_STEP_S = 0.05
+VIRT_API_REQUESTS_PER_S = 5.0
+VIRT_API_BURST = 10
+VIRT_API_LEAST = 2
+VIRT_API_NODES = 10
+VIRT_API_TIMEOUT_S = 10.0
+MARKING_REQUESTS, MARKED_REQUESTS, COMPLETED_REQUESTS = 3, 2, 1
+CREATION_REQUESTS = 2
+# Moments of virt-controller, by its log on the lab: from one migration object that the evacuation controller makes to
+# the next; from there until the object looks for a slot; from a slot that is taken until the evacuation controller
+# counts it; until the cache has seen a target pod.
+OBJECT_STEP_S = 0.045
+OBJECT_READY_S = 0.12
+PHASE_SEEN_S = 0.06
 CREATION_SEEN_S = 0.02
-OBJECT_SEEN_S = 0.1
-PHASE_SEEN_S = 0.15
 # One request to the API server and back.
 REQUEST_S = 0.015
 # How long the rollout of this collection takes to see that a pool is through and to release the next.
@@ -73,9 +89,11 @@ DEFAULT_REBOOT_S = 300.0
 DEFAULT_TARGET_START_S = 10.0
 # The reference architecture's means; its other systems take the first's.
 SEED_MIGRATION_S: t.Mapping[str, float] = {"rhel": 14.0, "fedora": 23.0, "windows": 12.0, "default": 14.0}
-# How its RHEL VMs spread around their mean of 14 s: 35 % took 7 s; the others as much longer as keeps the mean.
+# How its RHEL VMs spread around their mean of 14 s: 35 % took about 7 s; the others as much longer as keeps the mean.
+# How far each kind spreads by itself is an assumption. The longest decide whether a drain ends within its attempt.
 _QUICK, _VMS = 7, 20
 _QUICK_TIME = 0.5
+_QUICK_SPREAD, _SLOW_SPREAD = 0.1, 0.3
 # The grace period of a VM (KubeVirt's templates): the longest that one takes to shut down that restarts elsewhere.
 DEFAULT_VM_STOP_S = 180.0
 
@@ -83,7 +101,12 @@ DEFAULT_VM_STOP_S = 180.0
 def spread_around(mean_s: float) -> t.Tuple[float, ...]:
     """Return times with this mean, spread as the reference architecture's."""
     slow_time = (_VMS - _QUICK * _QUICK_TIME) / (_VMS - _QUICK)
-    return tuple(mean_s * (_QUICK_TIME if number < _QUICK else slow_time) for number in range(_VMS))
+    quick = _evenly(_QUICK_TIME * mean_s, _QUICK_SPREAD, _QUICK)
+    return (*quick, *_evenly(slow_time * mean_s, _SLOW_SPREAD, _VMS - _QUICK))
+
+
+def _evenly(mean_s: float, spread: float, number: int) -> t.Tuple[float, ...]:
+    return tuple(mean_s * (1 + spread * ((2 * index + 1) / number - 1)) for index in range(number))
 
 
 # How a VM leaves a node that is drained: RESTARTS elsewhere, STOPS and nothing starts it again, STAYS and blocks.
@@ -108,13 +131,13 @@ class Vm:
 class Node:
     """A node with the pods that a drain evicts, and its VMs.
 
-    ``pod_stop_s`` is how long its pods take to stop, None for the scenario's; ``blocked`` names pods that a
-    PodDisruptionBudget keeps.
+    ``pod_stops`` is how long its pods take to stop: seconds and how many of them, the others as long as the scenario
+    says; ``blocked`` names pods that a PodDisruptionBudget keeps.
     """
 
     name: str
     pods: int = 0
-    pod_stop_s: t.Optional[float] = None
+    pod_stops: t.Tuple[t.Tuple[float, int], ...] = ()
     daemon_pods: int = 0
     vms: t.Tuple[Vm, ...] = ()
     blocked: t.Tuple[str, ...] = ()
@@ -167,6 +190,29 @@ class Controllers:
 
 
 @dataclass(frozen=True)
+class VirtApi:
+    """What virt-api may ask of the API server: its replicas, each with a client of its own, evenly used.
+
+    ``set_per_s`` and ``set_burst`` are what the KubeVirt object sets; they count once, and only where they are more
+    than the replicas' own.
+    """
+
+    replicas: int = VIRT_API_LEAST
+    set_per_s: float = 0.0
+    set_burst: int = 0
+
+    @property
+    def requests_per_s(self) -> float:
+        """Requests a second of all replicas."""
+        return max(self.replicas * VIRT_API_REQUESTS_PER_S, self.set_per_s)
+
+    @property
+    def burst(self) -> int:
+        """Requests that may be sent at once after a rest."""
+        return max(self.replicas * VIRT_API_BURST, self.set_burst)
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One rollout: pools in the order in which they roll, the nodes that stay as they are, and all that takes time.
 
@@ -181,6 +227,7 @@ class Scenario:
     bandwidth_bytes_s: float = 0.0
     durations: Durations = field(default_factory=Durations)
     controllers: Controllers = field(default_factory=Controllers)
+    virt_api: VirtApi = field(default_factory=VirtApi)
     one_at_a_time: bool = True
     max_disrupted: t.Optional[int] = None
     seed: int = 0

@@ -9,8 +9,14 @@ import typing as t
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.advice import FIXED, Advice, advise
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.forecast import Forecast, forecast, spread
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.forecast import (
+    Forecast,
+    forecast,
+    simulate_courses,
+    spread,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenario import Scenario
+from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.estimate import describe_seconds
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.forecast_scenarios import reference, scenario
 
 
@@ -32,6 +38,7 @@ def test_each_limit_that_can_matter_is_tried(zone: Forecast) -> None:
         "seconds of a migration": ("as given", "half"),
         "seconds of a reboot": ("600", "300"),
         "pods that a drain evicts": ("7,000", "3,498"),
+        "replicas of virt-api": ("10", "20"),
         "drain workers": ("5", "10"),
         "controller's requests a second": ("5", "10"),
     }
@@ -65,6 +72,9 @@ def test_a_table_row_tells_what_its_sentence_tells(zone: Forecast) -> None:
         # Nodes beyond the drain workers wait for one.
         (scenario(40, 10, pods=40, pod_stop_s=85, reboot_s=1), "maxUnavailable", False),
         (scenario(40, 10, pods=40, pod_stop_s=85, reboot_s=1), "drain workers", True),
+        # Evictions of VMs come faster than 2 replicas can look at them; 10 can.
+        (scenario(4, 4, {"rhel": 80}, limits=(20, 4), others=16, reboot_s=1), "replicas of virt-api", True),
+        (scenario(4, 4, {"rhel": 80}, limits=(20, 4), others=96, reboot_s=1), "replicas of virt-api", False),
         # Thousands of pods through one client.
         (scenario(10, 10, pods=2000, pod_stop_s=1, reboot_s=1), "controller's requests a second", True),
         (scenario(10, 10, pods=2000, pod_stop_s=1, reboot_s=1), "drain workers", False),
@@ -136,3 +146,20 @@ def test_the_lines_tell_the_story(zone: Forecast) -> None:
 def test_a_drain_that_alarms_is_told() -> None:
     lines = forecast(scenario(1, 1, pods=1, pod_stop_s=4000)).lines()
     assert lines[-1] == "the controller will report DrainFailed, and go on, for nodes that drain for over 1 h: zone-0-0"
+
+
+def test_the_forecast_is_the_course_in_the_middle() -> None:
+    courses = simulate_courses(scenario(4, 4, {"rhel": 40}, limits=(5, 2)))
+    totals = [course.total_s for course in courses]
+    assert totals == sorted(totals)
+    assert totals[0] < totals[-1] and len(totals) % 2
+    found = forecast(scenario(4, 4, {"rhel": 40}, limits=(5, 2)))
+    assert found.total_s == totals[len(totals) // 2]
+    assert found.range_s == (totals[0], totals[-1])
+    assert found.as_result()["range_s"] == [round(totals[0], 1), round(totals[-1], 1)]
+    assert f"(by chance {describe_seconds(totals[0])} to " in "\n".join(found.lines())
+
+
+def test_a_large_rollout_is_simulated_once(zone: Forecast) -> None:
+    assert zone.range_s == (zone.total_s, zone.total_s)
+    assert "by chance" not in "\n".join(zone.lines())

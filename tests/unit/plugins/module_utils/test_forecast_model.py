@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.clock import Clock, TokenBucket
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.cluster import Machine
-from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.model import simulate
+from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.model import _Simulation, simulate
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.path import critical_path, shares
 from ansible_collections.virtscale.tuning.plugins.module_utils._forecast.scenario import (
     DRAIN_SLOW_RETRY_S,
@@ -194,6 +194,24 @@ def test_after_ten_minutes_the_pauses_are_longer() -> None:
     pauses = [after[0] - before[1] for before, after in zip(machine.attempts, machine.attempts[1:])]
     assert pauses[0] == pytest.approx(60, abs=1)
     assert pauses[-1] == pytest.approx(300, abs=1)
+
+
+def test_each_pod_takes_its_own_time_to_stop() -> None:
+    told = scenario(1, 1, pods=20, reboot_s=0)
+    node = dataclasses.replace(told.pools[0].nodes[0], pod_stops=((1.0, 19), (80.0, 1)))
+    slow = dataclasses.replace(told, pools=(dataclasses.replace(told.pools[0], nodes=(node,)),))
+    [machine] = machines(simulate(slow))
+    [(began, ended)] = machine.attempts
+    assert 80 <= ended - began <= 80 + 20 / 5 + 2
+    # Its successor elsewhere is as slow.
+    found = [one.pods for one in simulate_machines(slow)]
+    assert sorted(stop_s for pods in found for stop_s in pods) == [1.0] * 19 + [80.0]
+
+
+def simulate_machines(told: Scenario) -> list[Machine]:
+    simulation = _Simulation(told)
+    simulation.run()
+    return simulation._cluster.machines
 
 
 def test_a_vm_that_migrates_waits_for_a_slot_of_its_node() -> None:

@@ -75,8 +75,8 @@ def test_sums_by_node() -> None:
     pods = [pod("a", node="n2"), *(pod(str(number)) for number in range(3)), pod("b", spec=grace)]
     found = tally([*pods, pod("d", spec={"terminationGracePeriodSeconds": 600}, **owned("DaemonSet"))]).nodes()
     assert list(found) == ["n1", "n2"]
-    assert (found["n1"]["count"], found["n1"]["grace_s"], found["n1"]["cpu_cores"]) == (4, 120.0, 0.5)
-    assert found["n2"]["grace_s"] == 30.0
+    assert (found["n1"]["count"], found["n1"]["graces"], found["n1"]["cpu_cores"]) == (4, {"30": 3, "120": 1}, 0.5)
+    assert found["n2"]["graces"] == {"30": 1}
 
 
 def test_the_pods_of_virtual_machines_tell_what_they_ask() -> None:
