@@ -29,7 +29,7 @@ LABELS = {
     f"host-model-cpu.node.kubevirt.io/{CPU_MODEL}": "true",
     "machine-type.node.kubevirt.io/q35": "true",
     f"machine-type.node.kubevirt.io/{MACHINE_TYPE}": "true",
-    # That of the reference architecture's templates, which a QEMU of RHEL 9 keeps as a deprecated one.
+    # That of the reference architecture's templates.
     "machine-type.node.kubevirt.io/pc-q35-rhel8.4.0": "true",
 }
 DEVICES = {f"devices.kubevirt.io/{device}": "1k" for device in ("kvm", "tun", "vhost-net")}

@@ -5,15 +5,24 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.lab.standins.lab_client import PODS, VIRTUAL_MACHINES, LabClient
+from ansible_collections.virtscale.tuning.lab.standins.lab_client import (
+    DATA_VOLUMES,
+    NAMESPACES,
+    PODS,
+    VIRTUAL_MACHINES,
+    VMIS,
+    LabClient,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError, Object, Resource
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import value_at
 from ansible_collections.virtscale.tuning.plugins.module_utils._templates.build import (
     KINDS,
+    Disk,
     Login,
     Network,
     Source,
@@ -179,3 +188,53 @@ def test_pods_and_permissions_are_taken(client: LabClient) -> None:
 def test_attachments_are_taken(client: LabClient) -> None:
     attachment = network_attachment(namespace=SPACE, vlan=100)
     assert kept(attachment, admitted(client, NETWORK_ATTACHMENTS, attachment))
+
+
+ROLES = Resource("rbac.authorization.k8s.io/v1", "roles")
+ROLE_BINDINGS = Resource("rbac.authorization.k8s.io/v1", "rolebindings")
+GOLDEN, RUNNING = "b-templates-golden", "b-templates"
+
+
+def until(happens: t.Callable[[], t.Any], timeout_s: float, what: t.Callable[[], t.Any]) -> None:
+    end = time.monotonic() + timeout_s
+    while not happens():
+        assert time.monotonic() < end, f"not within {timeout_s} s: {what()}"
+        time.sleep(1)
+
+
+@pytest.fixture
+def spaces(client: LabClient) -> t.Iterator[None]:
+    """A namespace with a golden image, and one for machines."""
+    for name in (GOLDEN, RUNNING):
+        client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    volume = {"source": {"blank": {}}, "pvc": Disk().claim()}
+    meta = {"name": "rhel-dv", "namespace": GOLDEN}
+    client.create(
+        DATA_VOLUMES, {"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume", "metadata": meta, "spec": volume}
+    )
+    yield
+    for name in (GOLDEN, RUNNING):
+        client.delete(NAMESPACES, name)
+    until(
+        lambda: all(client.get(NAMESPACES, name) is None for name in (GOLDEN, RUNNING)), 120, lambda: "namespaces stay"
+    )
+
+
+def test_every_template_runs_with_its_clone_and_its_network(client: LabClient, spaces: None) -> None:
+    client.create(NETWORK_ATTACHMENTS, network_attachment(namespace=RUNNING))
+    role, binding = clone_permission(source_namespace=GOLDEN, namespaces=[RUNNING])
+    client.create(ROLES, role)
+    client.create(ROLE_BINDINGS, binding)
+    source = Source("pvc", "rhel-dv", GOLDEN)
+    for kind in KINDS:
+        given = None if kind == "fedora" else source
+        made = virtual_machine(kind, name=f"b-{kind}", namespace=RUNNING, source=given, run_strategy="Always")
+        client.create(VIRTUAL_MACHINES, made)
+    client.create(PODS, pause_pod(name="b-pod", namespace=RUNNING))
+
+    def states() -> dict[str, str]:
+        found = {one["metadata"]["name"]: one["status"]["phase"] for one in client.list(VMIS, RUNNING).items}
+        return {**found, "b-pod": (client.get(PODS, "b-pod", RUNNING) or {})["status"]["phase"]}
+
+    names = [*(f"b-{kind}" for kind in KINDS), "b-pod"]
+    until(lambda: states() == dict.fromkeys(names, "Running"), 120, states)
