@@ -20,6 +20,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client impo
     NODES,
     KubeClient,
     KubeError,
+    Resource,
 )
 
 Answer = t.Tuple[int, t.Any]
@@ -64,7 +65,7 @@ def api() -> t.Iterator[Api]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PATCH = answer  # noqa: N815
+        do_GET = do_PATCH = do_POST = do_DELETE = answer  # noqa: N815
 
         def log_message(self, *arguments: t.Any) -> None:
             """Say nothing."""
@@ -158,3 +159,15 @@ def test_nobody_answers() -> None:
 def test_no_way_to_a_cluster() -> None:
     with pytest.raises(TuningError, match="No way to a cluster was found in /nowhere"):
         KubeClient.connect({"kubeconfig": "/nowhere"})
+
+
+def test_an_object_is_made_under_our_name_and_taken_away_by_its_uid(api: Api) -> None:
+    path = "/api/v1/namespaces/b/pods"
+    api.answers = {f"POST {path}": [(201, {"kind": "Pod"})], f"DELETE {path}/a": [(200, {"kind": "Pod"})]}
+    pods = Resource("v1", "pods")
+    body = {"kind": "Pod", "metadata": {"name": "a", "namespace": "b"}}
+    assert client(api).create(pods, body, field_manager="me") == {"kind": "Pod"}
+    client(api).delete(pods, "a", "b", uid="1-2")
+    made, gone = api.requests
+    assert (made["query"], made["body"]) == ({"fieldManager": "me"}, body)
+    assert gone["body"]["preconditions"] == {"uid": "1-2"}
