@@ -66,7 +66,7 @@ def with_address(vmi: Object, address: str) -> list[Object]:
     """The interfaces of an instance's status when its guest has its address."""
     named = [one["name"] for one in vmi["spec"]["domain"].get("devices", {}).get("interfaces") or []]
     present = {one.get("name"): one for one in (vmi.get("status") or {}).get("interfaces") or []}
-    found = []
+    found: list[Object] = []
     for name in named or ["default"]:
         entry = {**present.pop(name, {}), "name": name, "infoSource": "domain", "queueCount": 1}
         if not found:

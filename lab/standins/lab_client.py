@@ -36,14 +36,12 @@ class LabClient(KubeClient):
     def connect(cls, auth: t.Mapping[str, t.Any], max_connections: int = 10) -> LabClient:
         return t.cast(LabClient, super().connect(auth, max_connections))
 
-    def create(self, resource: Resource, body: Object) -> Object:
+    def create(self, resource: Resource, body: Object, *, field_manager: str = "lab") -> Object:
         """Create an object and return it.
 
         :raises KubeError: with status 409 when it exists.
         """
-        namespace = body["metadata"].get("namespace")
-        answer: Object = self._json("POST", resource.path(namespace=namespace), None, body, _JSON)
-        return answer
+        return super().create(resource, body, field_manager=field_manager)
 
     def replace(self, resource: Resource, body: Object) -> Object:
         """Write a whole object as it was read and changed, and return it.
@@ -56,8 +54,16 @@ class LabClient(KubeClient):
         return answer
 
     def delete(
-        self, resource: Resource, name: str, namespace: str | None = None, options: t.Mapping[str, t.Any] | None = None
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        options: t.Mapping[str, t.Any] | None = None,
+        *,
+        uid: str | None = None,
     ) -> None:
-        """Delete an object, with the fields of DeleteOptions."""
+        """Delete an object, with the fields of DeleteOptions, or only the one of this uid."""
         body = {"apiVersion": "v1", "kind": "DeleteOptions", **(options or {})}
+        if uid is not None:
+            body["preconditions"] = {"uid": uid}
         self._json("DELETE", resource.path(name, namespace), None, body, _JSON)

@@ -8,7 +8,9 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
+import sys
 import time
 import typing as t
 from pathlib import Path
@@ -61,6 +63,13 @@ def ssh(address: str, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*words, f"root@{address}", command], capture_output=True, text=True, timeout=60)
 
 
+def restart(program: str) -> None:
+    """Kill a program of the lab; the supervisor starts it again."""
+    supervisorctl = [str(Path(sys.executable).parent / "supervisorctl"), "-c", str(LAB / "supervisor/supervisord.conf")]
+    pid = subprocess.run([*supervisorctl, "pid", program], check=True, capture_output=True, text=True).stdout
+    os.kill(int(pid), signal.SIGKILL)
+
+
 class Space:
     """One namespace and what is asked for in it."""
 
@@ -74,7 +83,7 @@ class Space:
     def remove(self) -> None:
         """Remove the namespace with all that is in it."""
         with contextlib.suppress(KubeError):
-            LabClient.delete(self.client, NAMESPACES, self.name)
+            self.client.delete(NAMESPACES, self.name)
         until(lambda: self.client.get(NAMESPACES, self.name) is None, 180, f"{self.name} goes")
 
     def disk(self, name: str, source: Object, **annotations: str) -> None:

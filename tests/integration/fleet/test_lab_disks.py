@@ -21,7 +21,7 @@ from ansible_collections.virtscale.tuning.lab.standins.lab_client import (
     LabClient,
 )
 
-from .lab_fleet import CLASS, LAB, Space, image_url, times, until
+from .lab_fleet import CLASS, LAB, Space, image_url, restart, times, until
 
 pytestmark = pytest.mark.lab
 
@@ -138,10 +138,23 @@ def test_a_cron_gives_a_data_source_whose_clones_are_made_side_by_side(space: Sp
     assert time.monotonic() - began < 8 * CLONE_S
 
 
+def test_clones_go_on_when_their_maker_is_killed(space: Space) -> None:
+    names = [f"kept-{number}" for number in range(6)]
+    for name in names:
+        space.disk(name, space.clone_of("golden"))
+    until(lambda: any(space.phase(name) == "Succeeded" for name in names), 60, "the first clone succeeds")
+    restart("cdi")
+    until(lambda: all(space.phase(name) == "Succeeded" for name in names), 90, "all clones succeed")
+    claims = {f"{space.name}/{name}" for name in names}
+    volumes = [item["spec"].get("claimRef") or {} for item in space.client.list(PERSISTENT_VOLUMES).items]
+    bound = [f"{claim.get('namespace')}/{claim.get('name')}" for claim in volumes]
+    assert sorted(claim for claim in bound if claim in claims) == sorted(claims)
+
+
 def test_what_is_deleted_leaves_nothing(space: Space) -> None:
     pvc = space.client.get(PVCS, "clone-0", space.name)
     assert pvc is not None
-    LabClient.delete(space.client, DATA_VOLUMES, "clone-0", space.name)
+    space.client.delete(DATA_VOLUMES, "clone-0", space.name)
     until(lambda: space.client.get(PVCS, "clone-0", space.name) is None, 60, "the claim goes")
     until(lambda: space.client.get(PERSISTENT_VOLUMES, pvc["spec"]["volumeName"]) is None, 60, "the volume goes")
 

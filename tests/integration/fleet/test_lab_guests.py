@@ -66,7 +66,7 @@ def test_a_restarted_machine_boots_again(space: Space) -> None:
     address = space.address("one")
     before = ssh(address, "cat /proc/sys/kernel/random/boot_id").stdout
     uid = space.instance("one")["metadata"]["uid"]
-    LabClient.delete(space.client, VMIS, "one", space.name)
+    space.client.delete(VMIS, "one", space.name)
     until(lambda: (space.instance("one") or {}).get("metadata", {}).get("uid", uid) != uid, 120, "it runs anew")
     again = space.address("one")
     assert not answers(again)
