@@ -12,7 +12,8 @@ description:
     has its disks and runs. A series deploys in several of these ways, one after the other, and so compares them.
   - A machine is called by the fleet, its group and its number, C(fleet-rhel-0001), and lies in a namespace that follows
     from these. Run again, it makes what is missing. A run that was killed is continued by running it again, with the
-    times of the machines that it had asked for. Where nobody looked, the API's own times serve, in whole seconds.
+    times of the machines that it had asked for. Where nobody looked, the API's own times serve, in whole seconds. Of a
+    fleet that is complete, the same request returns the figures of its deployment again.
   - What the fleet makes carries the labels C(tuning.virtscale/fleet), C(tuning.virtscale/group) and
     C(app.kubernetes.io/managed-by=virtscale.tuning), the instances and pods of the machines too. O(state=absent)
     removes what carries them and nothing else.

@@ -71,14 +71,14 @@ class Deployment:
         self.switched = 0
         self.made = 0
 
-    async def run(self, way: Way, machines: t.Mapping[str, Machine], began: float) -> None:
+    async def run(self, way: Way, machines: t.Mapping[str, Machine]) -> None:
         """Ask for all that is missing, in the manner of ``way``, and wait until every machine is settled.
 
         :param machines: in their order; they are what batches are cut from, whether they exist already or not.
         :raises TuningError: when the API is lost, or the playbook is gone.
         """
         everything = list(machines.values())
-        deadline = began + self._request.timeout_s
+        deadline = self._clock() + self._request.timeout_s
         await self._until_none_leaves(everything, deadline)
         await self._adopt(machines)
         size = way.batch_size if way.mode == BATCHES and way.batch_size else max(1, len(everything))
@@ -106,11 +106,13 @@ class Deployment:
         """Take over what is there already, and switch it on or off where that is asked."""
         wrong = []
         for name, machine in machines.items():
-            if not machine.there or machine.measured:
+            wanted = self._groups[machine.group].run_strategy(self._request.state)
+            if not machine.there or self._view.strategies.get(name) == wanted:
                 continue
             if self._request.state == PRESENT:
+                # Somebody has started or stopped it since.
                 machine.runs = None
-            elif self._view.strategies.get(name) != self._groups[machine.group].run_strategy(self._request.state):
+            else:
                 wrong.append(machine)
         await self._each(wrong, self._switch)
 

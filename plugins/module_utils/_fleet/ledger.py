@@ -1,9 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to virtscale.tuning: no promise is made to other collections.
-"""What a killed deployment leaves to the next run: when each machine was asked for and what it reached, in a journal.
+"""What a deployment leaves to the next run: when each machine was asked for and what it reached, in a journal.
 
-Which machines exist the cluster knows by itself; the moments at which they were asked for, it does not.
+Which machines exist the cluster knows by itself; the moments at which they were asked for, it does not. The next run
+goes on with a deployment that was killed. Of one that is complete it tells the figures again, since whoever ran it may
+have been killed before they were recorded.
 """
 
 from __future__ import annotations
@@ -42,23 +44,34 @@ class Ledger:
         self.path = path
         entries = self._journal.entries
         first = entries[0] if entries else {}
-        self.continued = first.get("kind") == "began" and first.get("digest") == request.digest
+        self._read(entries if first.get("kind") == "began" and first.get("digest") == request.digest else [])
         if not self.continued:
             self._journal.empty()
-        self._entries: list[Json] = list(self._journal.entries)
-        self._journal.entries = []
-        self.began_at: float | None = first.get("at") if self.continued else None
-        self._ways = {entry["way"]: entry for entry in self._entries if entry["kind"] == "way"}
+
+    def _read(self, entries: t.Sequence[Json]) -> None:
+        self._entries = list(entries)
+        # Whether there is a deployment to go on with, and what it came to if it had come to its end.
+        self.continued = bool(self._entries)
+        self.over = self._last("over")
+        self.pods_done = self._last("pods_done")
+        self._ways = {entry["way"]: entry["at"] for entry in self._entries if entry["kind"] == "way"}
         self.done = {entry["way"]: entry["result"] for entry in self._entries if entry["kind"] == "way_done"}
         costs: dict[str, Json] = {entry["run"]: entry for entry in self._entries if entry["kind"] == "cost"}
-        # Of the processes that were killed.
+        # Of the runs that were killed.
         self.requests_before = sum(int(entry["requests"]) for entry in costs.values())
         self.peak_before = max((int(entry["peak"]) for entry in costs.values()), default=0)
 
+    def _last(self, kind: str) -> Json | None:
+        return next((entry for entry in reversed(self._entries) if entry["kind"] == kind), None)
+
+    def forget(self) -> None:
+        """Leave nothing to go on with."""
+        self._journal.empty()
+        self._read([])
+
     def begin(self, request: FleetRequest, now: float) -> None:
         """Note that a deployment begins, unless one is continued."""
-        if self.began_at is None:
-            self.began_at = now
+        if not self.continued:
             self.note("began", digest=request.digest, at=now)
 
     def has_begun(self, way: int) -> bool:
@@ -68,9 +81,9 @@ class Ledger:
     def began_way(self, way: int, now: float) -> float:
         """Return when a way of the series began: now, if it has not yet."""
         if way not in self._ways:
-            self._ways[way] = {"at": now}
+            self._ways[way] = now
             self.note("way", way=way, at=now)
-        began: float = self._ways[way]["at"]
+        began: float = self._ways[way]
         return began
 
     def recall(self, way: int, machines: t.Mapping[str, Machine]) -> None:
@@ -88,9 +101,10 @@ class Ledger:
             elif kind in _REACHED and machine.asked is not None:
                 machine.recall(kind, entry["at"], entry.get("times", machine.times))
 
-    def moments(self, kind: str) -> list[float]:
-        """Return when something without a machine's name was noted by an interrupted run."""
-        return [entry["at"] for entry in self._entries if entry["kind"] == kind]
+    def began_pods(self) -> float | None:
+        """Return when an earlier run asked for the idle pods, None if none did."""
+        entry = self._last("pods")
+        return entry["at"] if entry else None
 
     def asked(self, machine: Machine) -> None:
         """Note that a machine is asked for, before it is."""
@@ -110,8 +124,6 @@ class Ledger:
         """Bring it to the disk, now and then."""
         self._journal.sync()
 
-    def close(self, *, over: bool) -> None:
-        """Let others write; a deployment that is over leaves nothing to be continued."""
-        if over:
-            self._journal.empty()
+    def close(self) -> None:
+        """Let others write."""
         self._journal.close()

@@ -85,7 +85,7 @@ def plan_fleet(request: FleetRequest, survey: Survey) -> FleetPlan:
 def _refusals(request: FleetRequest, survey: Survey) -> t.Iterator[str]:
     if survey.network_trouble:
         yield survey.network_trouble
-    troubles = [machine_type_trouble(group.manifests[0], survey.machine_types) for group in request.groups]
+    troubles = [machine_type_trouble(group.manifests[0], survey.machine_types) for group in request.groups if group.vms]
     yield from sorted({trouble for trouble in troubles if trouble})
     for source, image in sorted(survey.images.items(), key=lambda entry: entry[0].name):
         if image.kind is None:

@@ -84,21 +84,21 @@ class FleetRun:
         :raises TuningError: when it cannot begin, or the API is lost for good.
         """
         ledger = await self._ledger()
-        over = False
         try:
-            result = await self._deploy(ledger)
-            over = True
+            return await self._deploy(ledger)
         finally:
             self._note_cost(ledger)
-            ledger.close(over=over)
-        return result
+            ledger.close()
 
     async def remove(self) -> Json:
         """Take the fleet away; return the return values."""
         ledger = await self._ledger()
         removal = self._removal()
-        await removal.everything()
-        ledger.close(over=True)
+        try:
+            await removal.everything()
+            ledger.forget()
+        finally:
+            ledger.close()
         return {
             "changed": bool(removal.removed),
             "rows": removal_rows(self._request, removal.removed, removal.kept),
@@ -114,6 +114,8 @@ class FleetRun:
         plan = await look(self._api, request)
         if plan.refusals:
             raise TuningError(" ".join(plan.refusals))
+        if ledger.over and plan.changes:
+            ledger.forget()
         if len(request.ways) > 1 and plan.there and not ledger.continued:
             raise TuningError(
                 f"A series of ways begins with no machine, but the fleet {request.name} has {plan.there:,}; remove it "
@@ -121,19 +123,24 @@ class FleetRun:
             )
         for line in plan_lines(request, plan):
             self._say(line)
-        if ledger.continued:
+        if ledger.over:
+            self._say(f"{request.name}: is complete; the figures are those of its deployment")
+        elif ledger.continued:
             self._say(f"{request.name}: goes on with the deployment that was interrupted")
         ledger.begin(request, now())
         self._changed = bool(await surround(self._api, request))
         series: list[Json] = []
         machines: dict[str, Machine] = {}
+        last = len(request.ways) - 1
         for number, way in enumerate(request.ways if request.vms else ()):
-            if number in ledger.done:
+            if number in ledger.done and number < last:
                 series.append(ledger.done[number])
             else:
                 machines = await self._way(number, way, ledger, series)
         pods = await self._pods(ledger) if request.pods else None
-        return self._told(plan, series, machines, pods, ledger)
+        cost = self._cost(ledger, series)
+        ledger.note("over", cost=cost)
+        return self._told(plan, series, machines, pods, cost)
 
     async def _way(self, number: int, way: Way, ledger: Ledger, series: list[Json]) -> dict[str, Machine]:
         """Deploy in one way; add what it took to the series, and return its machines."""
@@ -155,7 +162,7 @@ class FleetRun:
             everything = list(machines.values())
             progress.begin(way.label, everything, now())
             deployment = Deployment(self._api, request, view, ledger, progress, now)
-            await deployment.run(way, machines, began)
+            await deployment.run(way, machines)
             self._say(progress.line(now()))
         self._made += deployment.made
         self._changed = self._changed or bool(deployment.made or deployment.switched)
@@ -166,23 +173,36 @@ class FleetRun:
         ledger.note("way_done", way=number, result=result)
         return machines
 
+    def _cost(self, ledger: Ledger, series: t.Sequence[Json]) -> Json:
+        """Return what the deployment took, the runs that were killed included."""
+        if ledger.over:
+            before: Json = ledger.over["cost"]
+            return before
+        requests = self._api.requests + ledger.requests_before
+        measured = sum(one["measured"] for one in series)
+        return {
+            "requests": requests,
+            "requests_per_vm": round(requests / measured, 3) if measured else 0.0,
+            "peak_memory_bytes": max(peak_memory_bytes(), ledger.peak_before),
+        }
+
     async def _pods(self, ledger: Ledger) -> Json:
-        before = ledger.moments("pods")
-        began = before[0] if before else now()
-        if not before:
+        before = ledger.began_pods()
+        began = now() if before is None else before
+        if before is None:
             ledger.note("pods", at=began)
         density = Density(self._api, self._request, self._say, now)
-        told = await density.run(began, continued=bool(before))
+        told = await density.run(began, continued=before is not None)
+        if ledger.pods_done and not density.changed:
+            told.update({name: ledger.pods_done["result"][name] for name in ("created_s", "running_s")})
+        ledger.note("pods_done", result=told)
         self._changed = self._changed or density.changed
         return told
 
     def _told(
-        self, plan: FleetPlan, series: list[Json], machines: t.Mapping[str, Machine], pods: Json | None, ledger: Ledger
+        self, plan: FleetPlan, series: list[Json], machines: t.Mapping[str, Machine], pods: Json | None, cost: Json
     ) -> Json:
-        request = self._request
-        everything = list(machines.values())
-        requests = self._api.requests + ledger.requests_before
-        measured = sum(one["measured"] for one in series)
+        request, everything = self._request, list(machines.values())
         fleet = {
             "fleet": request.name,
             "time_factor": request.time_factor,
@@ -194,11 +214,7 @@ class FleetRun:
                 "failed": sum(machine.failure is not None for machine in everything),
                 "pods": pods["running"] if pods else 0,
             },
-            "cost": {
-                "requests": requests,
-                "requests_per_vm": round(requests / measured, 3) if measured else 0.0,
-                "peak_memory_bytes": max(peak_memory_bytes(), ledger.peak_before),
-            },
+            "cost": cost,
         }
         return {
             "changed": self._changed,
