@@ -14,11 +14,15 @@ CONNECT, BANNER, HANDSHAKE, LOGIN, COMMAND = "connect", "banner", "handshake", "
 
 
 class SshError(TuningError):
-    """An attempt failed; ``stage`` is the first thing that did not succeed."""
+    """An attempt failed; ``stage`` is the first thing that did not succeed.
 
-    def __init__(self, stage: str, message: str) -> None:
+    ``of_machine`` is False where the way failed, so that nothing is known of the machine.
+    """
+
+    def __init__(self, stage: str, message: str, *, of_machine: bool = True) -> None:
         super().__init__(message)
         self.stage = stage
+        self.of_machine = of_machine
 
 
 def import_asyncssh() -> t.Any:

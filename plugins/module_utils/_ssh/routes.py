@@ -25,6 +25,8 @@ if t.TYPE_CHECKING:
 # What KubeVirt's own clients offer: bytes as they are, in binary messages.
 _PROTOCOL = "plain.kubevirt.io"
 _CHUNK = 32768
+# It has no address, no instance or is paused, or its port refused the connection.
+_OF_MACHINE = (400, 404, 409, 500)
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ class PortForward:
         try:
             websocket = await self._api.websocket(self.path(target), [_PROTOCOL])
         except KubeError as error:
-            raise SshError(CONNECT, f"the API did not forward port {target.port}: {str(error).rstrip('.')}") from error
+            why = f"the API did not forward port {target.port}: {str(error).rstrip('.')}"
+            raise SshError(CONNECT, why, of_machine=error.status in _OF_MACHINE) from error
         near, far = socket.socketpair()
         near.setblocking(False)
         far.setblocking(False)

@@ -71,7 +71,8 @@ class Instances:
             key = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
             if key not in self._keys:
                 continue
-            seen.add(key)
+            if heard == "LISTED":
+                seen.add(key)
             self._tell(key, None if heard == "DELETED" else parse_instance(item), live=heard != "LISTED")
 
     def _tell(self, key: str, instance: Instance | None, *, live: bool) -> None:

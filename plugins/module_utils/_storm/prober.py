@@ -54,7 +54,8 @@ class Prober:
                     await self._try(machine, instances)
                 except SshError as error:
                     self.refusals[machine.key] = error
-                    silent_at = began
+                    if error.of_machine:
+                        silent_at = began
                 else:
                     self.refusals.pop(machine.key, None)
                     return self._clock.now(), began - silent_at > _UNSEEN_S

@@ -25,6 +25,8 @@ REQUESTS_AT_ONCE = 100
 # A run that takes over tries every machine for a while, however long ago it was asked for.
 _TAKEN_OVER_S = 30.0
 _LOOK_S = 0.2
+# News that took longer is late; the API counts whole seconds.
+_NEWS_S = 2.0
 # Lines come so often, and so often where nothing has changed.
 _TOLD_EVERY_S = 5.0
 _TOLD_UNCHANGED_S = 30.0
@@ -86,6 +88,8 @@ class Step:
         self._tasks = Tasks()
         self._began = self._told_at = self._clock.now()
         self._told = ""
+        # By how much the controller's clock is ahead of the API's, as far as that is known.
+        self._difference_s: float | None = None
         self._instances: Instances | None = None
 
     async def run(self, instances: Instances) -> None:
@@ -119,11 +123,25 @@ class Step:
         if machine is None or instance is None or machine.over:
             return
         if instance.running and machine.running is None and machine.requested is not None:
-            now = self._clock.now()
-            # What a list shows happened before it; the API tells when.
-            at = now if live or instance.running_at is None else min(max(machine.requested, instance.running_at), now)
-            self._memory.note("running", self.number, machine, at=at)
+            at = self._ran_at(instance, live)
+            self._memory.note("running", self.number, machine, at=max(machine.requested, at))
             self._follow(machine)
+
+    def _ran_at(self, instance: Instance, live: bool) -> float:
+        """Return when an instance began to run: now or, where that is told of late, when the API says.
+
+        What a list or a watch after a gap shows may have happened long before. The clocks of the API and of the
+        controller differ by the shortest time that any news has taken.
+        """
+        now = self._clock.now()
+        if instance.running_at is None:
+            return now
+        took_s = now - instance.running_at
+        if live:
+            self._difference_s = took_s if self._difference_s is None else min(self._difference_s, took_s)
+        if live and took_s - (self._difference_s or 0.0) <= _NEWS_S:
+            return now
+        return min(now, instance.running_at + (self._difference_s or 0.0))
 
     def words(self) -> str:
         """Return how far the step is."""

@@ -52,6 +52,7 @@ class Cluster:
         self.most_alive = 0
         self.calls: Counter[str] = Counter()
         self._version = 1
+        self._oldest = 0
         self._history: list[tuple[int, str, Object]] = []
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,6 +104,11 @@ class Cluster:
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.api_port, reuse_address=True).start()
+
+    def forget(self) -> None:
+        """Let every watch that continues from before be told to list again."""
+        self._history.clear()
+        self._oldest = self._version
 
     async def away(self) -> None:
         """Break every connection and answer no more; the machines go on."""
@@ -214,6 +220,10 @@ class Cluster:
         answer = web.StreamResponse()
         await answer.prepare(request)
         told = int(request.query["resourceVersion"])
+        if told < self._oldest:
+            gone = {"type": "ERROR", "object": {"code": 410, "message": "too old resource version"}}
+            await answer.write(json.dumps(gone).encode() + b"\n")
+            return answer
         while True:
             for version, event, item in self._history:
                 if version > told:

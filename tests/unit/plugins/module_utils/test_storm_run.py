@@ -242,6 +242,52 @@ def test_a_restart_of_the_api_is_gone_through(tmp_path: Path) -> None:
     asyncio.run(body())
 
 
+@pytest.mark.parametrize("forgets", [False, True])
+def test_what_happened_while_the_api_was_away_has_the_time_that_the_api_gives(tmp_path: Path, forgets: bool) -> None:
+    """Two machines run before the API goes and two in the gap, which is longer than any of them takes to boot."""
+
+    async def body() -> None:
+        async with Cluster(4, run_s=0.1, boot_s=60) as cluster:
+            slow = sorted(cluster.vms)[:2]
+            for key in slow:
+                cluster.guests[key].run_s = 1.5
+            storming = asyncio.create_task(storm(cluster, request(cluster, limit_s=10), tmp_path / "storm.jsonl"))
+            await asyncio.sleep(1.2)
+            await cluster.away()
+            await asyncio.sleep(4)
+            if forgets:
+                cluster.forget()
+            await cluster.serve()
+            found = by_key((await storming).steps[0])
+            for key in slow:
+                # The API counts whole seconds; the gap ended more than 5 s after the request.
+                assert 0.4 <= found[key].running_s <= 3.5
+
+    asyncio.run(body())
+
+
+def test_machines_that_stop_while_the_api_is_away_are_known_to_be_gone(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with Cluster(4) as cluster:
+            halt = cluster.stop
+
+            async def stop_unseen(key: str) -> None:
+                await asyncio.sleep(0.5)
+                await cluster.away()
+                await halt(key)
+
+            cluster.stop = stop_unseen  # type: ignore[method-assign]
+            asked = request(cluster, afterwards="stopped")
+            storming = asyncio.create_task(storm(cluster, asked, tmp_path / "storm.jsonl"))
+            while cluster.vmis or not cluster.starts:
+                await asyncio.sleep(0.1)
+            cluster.forget()
+            await cluster.serve()
+            await asyncio.wait_for(storming, 20)
+
+    asyncio.run(body())
+
+
 def test_who_answered_while_nobody_looked_is_counted_and_not_timed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
