@@ -22,7 +22,9 @@ options:
   facts:
     description:
       - RV(virtscale.tuning.ocp_info#module:facts) with V(machines), and with V(virtual_machines) if there are any.
-      - Without them O(pools) gives numbers.
+      - V(hyperconverged) tells the limits of migrations and the replicas of virt-api, which are virt-operator's own
+        number without it.
+      - Without facts O(pools) gives numbers.
     type: dict
     default: {}
   pools:
