@@ -70,6 +70,9 @@ class Cluster:
         """Let an object have a status from some time on."""
         self.events.append((when, lambda: self.put(resource, self.objects[resource.plural, name], **status)))
 
+    def clock(self) -> float:
+        return self.now
+
     def sleep(self, seconds: float) -> None:
         self.now += seconds
         for event in [one for one in self.events if one[0] <= self.now]:
@@ -104,8 +107,8 @@ class Run:
     def __init__(self, cluster: Cluster, *given: Object) -> None:
         self.said: list[str] = []
         self._cluster = cluster
-        clock = lambda: cluster.now  # noqa: E731
-        self._imports = Imports(t.cast(t.Any, cluster), images(*given), self.said.append, clock, cluster.sleep)
+        api = t.cast(t.Any, cluster)
+        self._imports = Imports(api, images(*given), self.said.append, cluster.clock, cluster.sleep)
 
     def make(self, timeout_s: float = 100, attempts: int = 3) -> dict[str, t.Any]:
         courses = self._imports.look()
