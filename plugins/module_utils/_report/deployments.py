@@ -30,6 +30,9 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._report.tables im
     runs_in,
 )
 
+# More failures than these a reader opens first.
+_FAILURES_OPEN_MAX = 8
+
 _STAGES = ("created", "cloned", "running")
 
 
@@ -56,11 +59,13 @@ def rows(role: RoleView) -> Found:
 
 
 def _series(series: Row) -> Row:
-    kept = ("mode", "batch_size", "rate_per_s", "vms", "total_s", "timings")
-    failed, total_s = len(series.get("failed") or []), series.get("total_s")
-    done = series["vms"] - failed
+    kept = ("mode", "batch_size", "rate_per_s", "vms", "timings")
+    # Nothing took no time: what was there before was not deployed.
+    failed, total_s = len(series.get("failed") or []), series.get("total_s") or None
+    measured: int = series["measured"] if "measured" in series else series["vms"]
+    done = max(0, measured - failed)
     rate = {"vms_per_minute": round(60 * done / total_s, 1) if total_s else None}
-    return {**{key: series.get(key) for key in kept}, "failed": failed, **rate}
+    return {**{key: series.get(key) for key in kept}, "total_s": total_s, "failed": failed, **rate}
 
 
 def _batch(batch: Row) -> Row:
@@ -229,4 +234,5 @@ def failures(found: list[Row], say: Language) -> t.Iterator[Markup]:
             )
             for row in found
         ]
-        yield table(say, say("What failed; no figure above counts it"), head, cells, words=True)
+        caption = say("{number:,} failures; no figure above counts them", number=len(found))
+        yield table(say, caption, head, cells, folded=len(found) > _FAILURES_OPEN_MAX, words=True)

@@ -132,7 +132,7 @@ JAPANESE = {
     "reason": "理由",
     "{number:,} VM failed": "VM {number:,} 台が失敗",
     "{number:,} VMs failed": "VM {number:,} 台が失敗",
-    "What failed; no figure above counts it": "失敗したもの (上の数値には含まない)",
+    "{number:,} failures; no figure above counts them": "失敗 {number:,} 件 (上の数値には含まない)",
     "limit {limit:g}": "上限 {limit:g}",
     # Tuning.
     "Round trip to the farthest peer, average and range; the worst is {host} with {ms:g} ms": (

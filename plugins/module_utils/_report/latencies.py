@@ -167,7 +167,7 @@ def _around_migration(found: list[Row], say: Language) -> Markup:
                 for row in ours
                 if row["percent"] is not None
             ]
-            if drawn and phase == "during":
+            if any(row["paper_percent"] is not None for row in ours):
                 percent = MIGRATION_PERCENT[direction]
                 text = f"{shown_percent(percent, 0)} {say('in the paper')}"
                 drawn.append(Bar(percent, text, Look("reference")))

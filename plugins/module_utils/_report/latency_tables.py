@@ -76,12 +76,12 @@ def _phases(cells: list[Row]) -> t.Iterator[Row]:
     for cell in sorted(around, key=lambda cell: (cell["direction"], _PHASES.index(cell["phase"]))):
         base = before.get(key(cell))
         changed = base is not None and cell["phase"] != "before"
-        during = cell["phase"] == "during"
+        in_paper = (cell["phase"], cell.get("profile")) == ("during", "load")
         yield {
             **{name: cell.get(name) for name in ("direction", *SERIES_KEYS, "phase", "nodes", "vms")},
             **{name: cell.get(name) for name in ("mean_us", "p99_us", "asked_iops_per_vm", "iops_per_vm")},
             "percent": round(100 * (cell["mean_us"] / base - 1), 2) if changed else None,
-            "paper_percent": MIGRATION_PERCENT[cell["direction"]] if during else None,
+            "paper_percent": MIGRATION_PERCENT[cell["direction"]] if in_paper else None,
         }
 
 

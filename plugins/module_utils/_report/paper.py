@@ -8,9 +8,6 @@
 
 from __future__ import annotations
 
-# "A boot storm", almost linear between them: machines that start at once, and when the last one answers by SSH.
-STORM_S = {100: 102, 1000: 1065}
-
 # "Deploying VMs" gives no durations: a hundred at a time was fastest, eight hundred at once the most that was tried.
 FASTEST_BATCH = 100
 MOST_AT_ONCE = 800

@@ -24,7 +24,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._report.figures i
 from ansible_collections.virtscale.tuning.plugins.module_utils._report.html import Markup
 from ansible_collections.virtscale.tuning.plugins.module_utils._report.languages import Language
 from ansible_collections.virtscale.tuning.plugins.module_utils._report.model import RoleView
-from ansible_collections.virtscale.tuning.plugins.module_utils._report.paper import STORM_S
 from ansible_collections.virtscale.tuning.plugins.module_utils._report.tables import (
     Found,
     Row,
@@ -33,6 +32,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._report.tables im
     recorded,
     runs_in,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._storm.words import PAPER_TOTAL_S
 
 _PERCENTILES = ("p50_s", "p75_s", "p90_s", "p95_s", "p99_s")
 # What is drawn of each run where there are several.
@@ -47,11 +47,11 @@ def rows(role: RoleView) -> Found:
         for series in storm["series"]:
             vms = series["vms"]
             failed = series.get("failed") or []
-            counts = {"vms": vms, "answered": series.get("answered"), "failed": len(failed)}
+            counts = {"vms": vms, "answered": series.get("answered"), "late": series.get("late"), "failed": len(failed)}
             answering, running = series.get("answering") or {}, series.get("running") or {}
             times = {key: value for key, value in answering.items() if key not in ("count", "sum_s")}
             until = {f"running_{key}": running.get(key) for key in ("p50_s", "p99_s", "max_s")}
-            paper = {"paper_s": STORM_S.get(vms), "time_factor": factor}
+            paper = {"paper_s": PAPER_TOTAL_S.get(vms), "time_factor": factor}
             yield "boot_storms", {**how, **counts, "total_s": series.get("total_s"), **times, **until, **paper}
             for at_s, answered in series.get("curve") or []:
                 yield "boot_storm_curves", {"vms": vms, "at_s": at_s, "answered": answered, "time_factor": factor}
@@ -98,7 +98,7 @@ def _percentiles(found: list[Row], say: Language) -> Markup:
             for key, dash in _FEW:
                 drawn += _line(ours, key, Look(SERIES[place % len(SERIES)], dash), say, run)
     for factor in time_factors(found):
-        points = [(float(vms), paper_s / factor) for vms, paper_s in STORM_S.items()]
+        points = [(float(vms), paper_s / factor) for vms, paper_s in PAPER_TOTAL_S.items()]
         told = [_told(paper_words(say, factor), vms, at_s, say) for vms, at_s in points]
         drawn.append(Line(paper_words(say, factor), PAPER, points, told))
     x = axes.numbers(say("VMs started at once"), [point[0] for line in drawn for point in line.points])

@@ -19,8 +19,8 @@ Tables = t.Dict[str, t.List[Row]]
 # The name of a table, and a row of it without its run and role.
 Found = t.Iterator[t.Tuple[str, Row]]
 
-# Where a role measured a thing in several steps, the first of these tells it.
-_STEPS = ("apply", "measure", "verify", "plan")
+# Where a role measured a thing in several steps, the first of these tells it; a plan measures nothing.
+_STEPS = ("apply", "measure", "verify")
 
 
 def recorded(role: RoleView, key: str, needed: str) -> list[Row]:

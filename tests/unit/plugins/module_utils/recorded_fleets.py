@@ -4,12 +4,19 @@
 
 from __future__ import annotations
 
+import datetime
 import random
 import typing as t
 from pathlib import Path
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._distributions import distribution
-from ansible_collections.virtscale.tuning.plugins.module_utils._record import Json, Run, host_entry
+from ansible_collections.virtscale.tuning.plugins.module_utils._record import (
+    Json,
+    Run,
+    host_entry,
+    to_json,
+    write_private,
+)
 
 _STORM_VMS = (100, 200, 400, 600, 800, 1000)
 _NODES = (1, 2, 4, 8, 16, 32, 64)
@@ -149,6 +156,11 @@ def recorded_run(artifacts: Path, run_id: str, role: str, **data: Json) -> Run:
     """Write the record of a run of one role."""
     run = Run(artifacts, run_id)
     run.begin(check_mode=False)
+    # When its name says, so that runs are told apart as they would be.
+    began_at = datetime.datetime.strptime(run_id[:15], "%Y%m%dT%H%M%S") if run_id[:1].isdigit() else None
+    if began_at:
+        description = {**run.description(), "started_at": f"{began_at:%Y-%m-%dT%H:%M:%S.%fZ}"}
+        write_private(run.path / "run.json", to_json(description))
     run.add(role, "apply", {"ocp-api": host_entry(data=data)})
     return run
 

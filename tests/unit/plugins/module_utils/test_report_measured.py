@@ -68,7 +68,7 @@ def test_the_papers_figures_are_compressed_as_the_cluster_is() -> None:
     root = drawn(storm=storm(factor=10.0))
     assert "the paper, compressed 10 times alike, 1,000 VMs: 1 min 46 s" in titles(root)
     assert all("compressed 10 times: 1 s here stands for 10 s" in told(caption) for caption in root.iter("figcaption")
-               if "failed" not in told(caption))  # fmt: skip
+               if "failures" not in told(caption))  # fmt: skip
 
 
 def test_machines_that_failed_are_named_and_counted_apart() -> None:
