@@ -22,6 +22,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.marks impo
     VIRTUAL_MACHINES,
     selector,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.words import counted
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk import METADATA_ONLY, BulkClient
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError, Object, Resource
 from ansible_collections.virtscale.tuning.plugins.module_utils._templates.surroundings import NETWORK_ATTACHMENTS
@@ -143,7 +144,7 @@ class Removal:
                     )
                 if synced.is_set() and now - shown_at > _LINE_S:
                     shown_at = now
-                    self._say(f"{self._fleet}: {len(left):,} {words} left to go")
+                    self._say(f"{self._fleet}: {counted(len(left), words)} left to go")
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

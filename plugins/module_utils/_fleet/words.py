@@ -95,9 +95,14 @@ def removal_rows(
     return told or [row(where, "VMs", wanted=0, effective=0, status="ok")]
 
 
+def counted(number: int, things: str) -> str:
+    """Return a number of things: ``1 VM``, ``2,000 VMs``."""
+    return f"{number:,} {things.removesuffix('s') if number == 1 else things}"
+
+
 def removal_line(request: FleetRequest, found: t.Mapping[str, int], verb: str) -> str:
     """Return the same in a line."""
-    words = ", ".join(f"{number:,} {words}" for words, number in found.items())
+    words = ", ".join(counted(number, words) for words, number in found.items())
     return f"{request.name}: {verb} {words}" if words else f"{request.name}: nothing is there"
 
 

@@ -263,7 +263,7 @@ def test_only_what_the_fleet_has_made_is_removed(tmp_path: Path) -> None:
         site.cluster.put(VIRTUAL_MACHINES, {"metadata": theirs, "spec": {"runStrategy": "Halted"}})
         preview = await site.preview(state="absent")
         assert preview["lines"] == [
-            "f: would remove 3 Deployments, 1 RoleBindings, 1 Roles, 6 VMs, 3 namespaces"]  # fmt: skip
+            "f: would remove 3 Deployments, 1 RoleBinding, 1 Role, 6 VMs, 3 namespaces"]  # fmt: skip
         told = await site.run(state="absent")
         assert set(site.cluster.machines()) == {"f-theirs", "other-fedora-0001", "other-fedora-0002"}
         assert {"f-01", "other-00"} <= set(site.cluster.of(NAMESPACES))
