@@ -134,10 +134,11 @@ def _migration_lines(migration: Json, settings: Settings) -> list[str]:
     told = ["latency beside that before the migrations; all VMs at once were asked to move:"]
     for change in migration["changes"]:
         paper = f" (the paper: {PAPER_DURING[change['direction']]})" if _in_paper(change) else ""
+        # Of a request a second, one more or less at the end says nothing.
+        kept = f", IOPS {_percent(change['iops_percent'])}" if change["profile"] == LOAD else ""
         told.append(
             f"  {change['direction']} at {settings.iops[change['profile']]:,} IOPS, {change['phase']}: "
-            f"mean {_percent(change['mean_percent'])}{paper}, p99 {_percent(change['p99_percent'])}, "
-            f"IOPS {_percent(change['iops_percent'])}"
+            f"mean {_percent(change['mean_percent'])}{paper}, p99 {_percent(change['p99_percent'])}{kept}"
         )
     if migration["percent"] is not None:
         told.append(
