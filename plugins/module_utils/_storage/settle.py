@@ -36,6 +36,9 @@ def settle_profile(
     :param timeout_s: how long CDI may take to follow.
     :raises TuningError: with ``rows`` when the change is refused, or CDI does not follow.
     """
+    if wish is None and client.get(STORAGE_PROFILES, storage_class) is None:
+        # Where there is no such profile, nothing was ever changed in it.
+        return _result({}, None, [], False)
     profile, pool = read_profile(client, storage_class)
     plan = plan_given_back(profile) if wish is None else plan_profile(profile, pool, wish)
     refused = [line for line in plan.rows if line["status"] == "refused"]

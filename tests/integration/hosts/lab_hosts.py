@@ -11,18 +11,17 @@ import time
 from pathlib import Path
 
 LAB = Path(os.environ.get("VIRTSCALE_CACHE") or "/var/cache/virtscale") / "lab"
-ADDRESSES = {"guest01": "10.231.1.101", "guest02": "10.231.1.102"}
-GUESTS = tuple(ADDRESSES)
+GUESTS = ("guest01", "guest02")
 
 # Without KVM a guest boots in half a minute; on a busy machine in several.
 LONGEST_BOOT_S = 600
 
 
 def on(host: str, script: str) -> str:
-    """Run a shell script as root on a guest, and return what it prints."""
+    """Run a shell script as root on a host, and return what it prints."""
     command = ["ssh", "-F", "none", "-o", "ConnectTimeout=60", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10"]
     command += ["-o", f"UserKnownHostsFile={LAB}/ssh/known_hosts", "-i", f"{LAB}/ssh/id_ed25519"]
-    command += [f"root@{ADDRESSES[host]}", script]
+    command += [f"root@{_address(host)}", script]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
 
 
@@ -45,6 +44,11 @@ def reboot(*hosts: str) -> None:
         while _boot_id(host) in (None, old):
             assert time.monotonic() < deadline, f"{host} did not come back within {LONGEST_BOOT_S} s"
             time.sleep(2)
+
+
+def _address(host: str) -> str:
+    number = int(host[-2:])
+    return f"10.231.1.{100 + number if host in GUESTS else number}"
 
 
 def _boot_id(host: str) -> str | None:
