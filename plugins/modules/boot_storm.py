@@ -22,8 +22,8 @@ description:
   - What happens is kept at once in the journal C(storm.jsonl) of the run's directory. A storm that was killed is
     continued by running it again within an hour with the same machines, numbers, way and kind of answer. Machines that
     were asked to start keep the moment at which they were. A restart of the API server is waited for.
-  - A machine that answered while nobody tried it for more than 10 s, because the storm was killed or the API server was
-    away, is counted and not timed.
+  - A machine that nobody had tried for more than 10 s before it answered, because the storm was killed, the API server
+    was away or the controller is too busy, is counted and not timed.
   - An action plugin, which runs on the controller with the controller's Python.
 options:
   fleet:
@@ -51,7 +51,8 @@ options:
     description:
       - V(ip) connects to the address in C(status.interfaces) of the instance, from a controller that reaches it.
       - V(portforward) goes through KubeVirt's port-forward where only the API can be reached. Each attempt is a request
-        of virt-api, so that fewer are open at once and answers are known less exactly.
+        of virt-api to the API server, of which KubeVirt allows each replica 5 a second unless C(apiConfiguration) says
+        otherwise. So each replica can have 10 booting machines tried every 2 s, or 50 every 10 s.
     type: str
     choices: [ip, portforward]
     default: ip
@@ -95,8 +96,9 @@ options:
     description: The seconds from its request after which a machine that has not answered counts as failed, above 0.
     type: raw
     default: 1800
-  open_attempts:
-    description: How many attempts may be open at once. By default 200 with O(via=ip) and 20 with O(via=portforward).
+  max_connecting:
+    description:
+      - How many connections may be opened at once. By default 200 with O(via=ip) and 20 with O(via=portforward).
     type: raw
   stop_first:
     description: Stop the machines that are on before the first step. Otherwise only stopped ones take part.

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import time
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.banner import read_banner
@@ -21,38 +24,61 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.session impo
 _COMMAND = "exit 0"
 
 
-class Gate(t.Protocol):
-    """What bounds the logins that are under way, such as an ``asyncio.Semaphore``."""
+class Gates:
+    """What bounds many attempts that run beside each other.
 
-    async def __aenter__(self) -> t.Any: ...
-
-    async def __aexit__(self, *error: t.Any) -> t.Any: ...
-
-
-async def probe(
-    target: Target,
-    route: Route,
-    *,
-    login: Credentials | None,
-    logins: Gate,
-    patience: Patience = Patience(),  # noqa: B008
-) -> None:
-    """Try once, over one connection; return when the machine answered.
-
-    :param login: who logs in and leaves again; None is content with the server's first line.
-    :param logins: passed before a login.
-    :raises SshError: when it did not answer, with the stage that failed.
+    Connections are bounded while they are opened, logins while they are worked on. A connection that waits for the
+    other side's first line costs nearly nothing, so machines that hang there do not keep others waiting.
     """
-    opened = await open_connection(target, route, patience)
-    try:
-        await read_banner(opened, patience.banner_s)
-        if login is None:
-            return
-        async with logins:
-            async with await log_in(opened, target, login, patience) as session:
-                ended = await session.run(_COMMAND, timeout_s=patience.login_s)
-            if ended.exit_status != 0:
-                raise SshError(LOGIN, f"the login as {login.user} gave no shell: {_COMMAND!r} failed")
-    finally:
-        # asyncssh has closed it after a login, and closing again does nothing.
-        opened.close()
+
+    def __init__(self, connecting: int, logins: int) -> None:
+        self.connecting = asyncio.Semaphore(connecting)
+        self.logins = asyncio.Semaphore(logins)
+
+
+class Attempt:
+    """One attempt over one connection; what it knows of itself stays to be read when it has failed."""
+
+    def __init__(
+        self,
+        target: Target,
+        route: Route,
+        login: Credentials | None,
+        gates: Gates,
+        patience: Patience = Patience(),  # noqa: B008
+        now: t.Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare it.
+
+        :param login: who logs in and leaves again; None is content with the server's first line.
+        """
+        self._target, self._route, self._login = target, route, login
+        self._gates, self._patience, self._now = gates, patience, now
+        # When the connection began to be opened, and for how long it waited for its turn to log in.
+        self.began: float | None = None
+        self.queued_s = 0.0
+
+    async def run(self) -> None:
+        """Return when the machine answered.
+
+        :raises SshError: when it did not, with the stage that failed.
+        """
+        async with self._gates.connecting:
+            self.began = self._now()
+            opened = await open_connection(self._target, self._route, self._patience)
+        try:
+            await read_banner(opened, self._patience.banner_s)
+            if self._login:
+                await self._log_in_and_out(opened, self._login)
+        finally:
+            # asyncssh has closed it after a login, and closing again does nothing.
+            opened.close()
+
+    async def _log_in_and_out(self, opened: socket.socket, login: Credentials) -> None:
+        spoke_at = self._now()
+        async with self._gates.logins:
+            self.queued_s = self._now() - spoke_at
+            async with await log_in(opened, self._target, login, self._patience) as session:
+                ended = await session.run(_COMMAND, timeout_s=self._patience.login_s)
+        if ended.exit_status != 0:
+            raise SshError(LOGIN, f"the login as {login.user} gave no shell: {_COMMAND!r} failed")

@@ -31,7 +31,8 @@ class Patience:
     """How long each part of an attempt may take, in seconds."""
 
     connect_s: float = 3.0
-    banner_s: float = 5.0
+    # An open port whose server is slow would be no faster on another connection.
+    banner_s: float = 15.0
     # Handshake and login: a machine that boots beside a thousand others is slow at both.
     login_s: float = 20.0
 

@@ -9,8 +9,9 @@ import asyncio
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.errors import LOGIN, SshError
-from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.probe import probe
+from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.probe import Attempt, Gates
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.routes import ByAddress, PortForward, Route, Target
+from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.session import Patience
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.instances import Instances
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.machine import Machine
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.memory import Clock
@@ -19,8 +20,10 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._storm.request im
 if t.TYPE_CHECKING:
     from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk import BulkClient
 
-# A login is work for the processors of both sides; more at once would only make each of them slow.
-_LOGINS_AT_ONCE = 16
+# A login is work for this processor: more at once would only make each of them slow.
+_LOGINS_AT_ONCE = 64
+# A request waits in the API's and virt-api's own queues, and in the end for virt-api to reach the machine.
+_FORWARDED = Patience(connect_s=15.0)
 # OpenSSH since 9.8 locks out for a while who fails at more than one login in 5 s.
 _AFTER_REFUSED_LOGIN_S = 5.0
 # An answer is timed when the machine was known not to answer so short a time before.
@@ -35,8 +38,7 @@ class Prober:
         self._clock = clock
         self._forward = PortForward(api) if request.via == BY_PORTFORWARD else None
         self._route: Route = self._forward or ByAddress()
-        self._places = asyncio.Semaphore(request.open_attempts)
-        self._logins = asyncio.Semaphore(_LOGINS_AT_ONCE)
+        self._gates = Gates(request.max_connecting, _LOGINS_AT_ONCE)
         # By machine, why the last attempt failed.
         self.refusals: dict[str, SshError] = {}
 
@@ -47,28 +49,27 @@ class Prober:
         """
         silent_at = machine.running or self._clock.now()
         while True:
-            async with self._places:
-                began = self._clock.now()
-                machine.attempts += 1
-                try:
-                    await self._try(machine, instances)
-                except SshError as error:
-                    self.refusals[machine.key] = error
-                    if error.of_machine:
-                        silent_at = began
-                else:
-                    self.refusals.pop(machine.key, None)
-                    return self._clock.now(), began - silent_at > _UNSEEN_S
-            pause_s = self._request.interval_s
-            if self.refusals[machine.key].stage == LOGIN:
-                pause_s = max(pause_s, _AFTER_REFUSED_LOGIN_S)
-            await asyncio.sleep(max(0.0, began + pause_s - self._clock.now()))
+            attempt = self._attempt(machine, instances)
+            machine.attempts += 1
+            try:
+                await attempt.run()
+            except SshError as error:
+                began = attempt.began or self._clock.now()
+                self.refusals[machine.key] = error
+                if error.of_machine:
+                    silent_at = began
+                pause_s = max(self._request.interval_s, _AFTER_REFUSED_LOGIN_S if error.stage == LOGIN else 0.0)
+                await asyncio.sleep(max(0.0, began + pause_s - self._clock.now()))
+            else:
+                self.refusals.pop(machine.key, None)
+                now = self._clock.now()
+                return now, (attempt.began or now) - silent_at + attempt.queued_s > _UNSEEN_S
 
     async def why_not(self, machine: Machine, instances: Instances) -> str:
         """Return why a machine that runs never answered."""
         refusal = self.refusals.get(machine.key)
         if refusal is None:
-            return "nobody could try it in time: too few open_attempts for so many machines"
+            return "nobody could try it in time"
         words = str(refusal)
         if self._forward:
             words = await self._forward.why_refused(self._target(machine, instances)) or words
@@ -79,9 +80,10 @@ class Prober:
         if self._forward:
             await self._forward.close()
 
-    async def _try(self, machine: Machine, instances: Instances) -> None:
-        target, login = self._target(machine, instances), self._request.login_of(machine.group)
-        await probe(target, self._route, login=login, logins=self._logins)
+    def _attempt(self, machine: Machine, instances: Instances) -> Attempt:
+        login = self._request.login_of(machine.group)
+        patience = _FORWARDED if self._forward else Patience()
+        return Attempt(self._target(machine, instances), self._route, login, self._gates, patience, self._clock.now)
 
     def _target(self, machine: Machine, instances: Instances) -> Target:
         instance = instances.known.get(machine.key)

@@ -15,8 +15,8 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.credentials 
 BY_IP, BY_PORTFORWARD = "ip", "portforward"
 PROBE_LOGIN, PROBE_BANNER = "login", "banner"
 LEFT_RUNNING, LEFT_STOPPED = "running", "stopped"
-# Through the API each attempt is a request of virt-api, of which KubeVirt lets every replica make five a second.
-_OPEN_ATTEMPTS = {BY_IP: 200, BY_PORTFORWARD: 20}
+# Through the API each connection is a request of virt-api, of which KubeVirt lets every replica make five a second.
+_MAX_CONNECTING = {BY_IP: 200, BY_PORTFORWARD: 20}
 
 # Mirrors the documentation of the module boot_storm.
 STORM_SPEC: dict[str, dict[str, t.Any]] = {
@@ -31,7 +31,7 @@ STORM_SPEC: dict[str, dict[str, t.Any]] = {
     "logins": {"type": "dict", "default": {}, "no_log": False},
     "interval_s": {"type": "raw", "default": 2},
     "limit_s": {"type": "raw", "default": 1800},
-    "open_attempts": {"type": "raw"},
+    "max_connecting": {"type": "raw"},
     "stop_first": {"type": "bool", "default": False},
     "afterwards": {"type": "str", "choices": [LEFT_RUNNING, LEFT_STOPPED], "default": LEFT_RUNNING},
     "time_factor": {"type": "raw", "default": 1},
@@ -56,7 +56,7 @@ class StormRequest:
     logins: t.Mapping[str | None, Credentials]
     interval_s: float
     limit_s: float
-    open_attempts: int
+    max_connecting: int
     stop_first: bool
     afterwards: str
     time_factor: float
@@ -100,7 +100,7 @@ def parse_storm(options: t.Mapping[str, t.Any]) -> StormRequest:
     counts = tuple(parse_int("vms", count) for count in options["vms"])
     if len(set(counts)) < len(counts):
         raise InvalidValue("vms", options["vms"], "numbers that all differ: each names its own figures")
-    via, asked = options["via"], options["open_attempts"]
+    via, asked = options["via"], options["max_connecting"]
     return StormRequest(
         fleet=options["fleet"] or None,
         label_selector=options["label_selector"] or None,
@@ -112,7 +112,7 @@ def parse_storm(options: t.Mapping[str, t.Any]) -> StormRequest:
         logins=_logins(options) if options["probe"] == PROBE_LOGIN else {},
         interval_s=float(parse_decimal("interval_s", options["interval_s"], above=0)),
         limit_s=float(parse_decimal("limit_s", options["limit_s"], above=0)),
-        open_attempts=_OPEN_ATTEMPTS[via] if asked is None else parse_int("open_attempts", asked),
+        max_connecting=_MAX_CONNECTING[via] if asked is None else parse_int("max_connecting", asked),
         stop_first=options["stop_first"],
         afterwards=options["afterwards"],
         time_factor=float(parse_decimal("time_factor", options["time_factor"], above=0)),

@@ -44,11 +44,11 @@ async def run(auth: t.Mapping[str, t.Any], request: StormRequest, memory: Memory
     :raises TuningError: when there are fewer machines than are asked for, or they do not stop.
     :raises KubeError: when the API refuses for a reason that does not pass.
     """
-    _allow_open_files(request)
     async with BulkClient.connect(auth, concurrency=REQUESTS_AT_ONCE) as api:
         if not memory.steps:
             memory.begin(request, choose(await find(api, request), request))
         storm = _Storm(api, request, memory, say)
+        _allow_open_files(max(map(len, memory.steps)))
         storming = asyncio.create_task(storm.run())
         beside = [asyncio.create_task(storm.instances.follow()), asyncio.create_task(_while_the_parent_lives())]
         try:
@@ -131,9 +131,9 @@ async def _while_the_parent_lives() -> None:
     raise TuningError("The playbook that began this storm was killed. Run it again to go on.")
 
 
-def _allow_open_files(request: StormRequest) -> None:
-    """Let this process open enough files: a forwarded connection takes three."""
-    wanted = 3 * request.open_attempts + REQUESTS_AT_ONCE + 100
+def _allow_open_files(machines: int) -> None:
+    """Let this process open enough files: for each machine a connection, which takes three if it is forwarded."""
+    wanted = 3 * machines + REQUESTS_AT_ONCE + 200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -43,7 +43,7 @@ def lines(storm: Json) -> list[str]:
     told += [f"{'':>7}running: 99 % of the machines ran after so many seconds"]
     unseen = sum(step["late"] for step in storm["series"])
     if unseen:
-        told.append(f"{unseen:,} answered while nobody tried them, and are not in the percentiles")
+        told.append(f"{unseen:,} answered when nobody had tried them for 10 s, and are not in the percentiles")
     told += _failure_lines(storm)
     if storm["time_factor"] != 1:
         told.append(compression(storm["time_factor"]))

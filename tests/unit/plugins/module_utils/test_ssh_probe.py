@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.credentials import Credentials
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.errors import SshError
-from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.probe import probe
+from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.probe import Attempt, Gates
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.routes import ByAddress, Target
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.session import Patience, Session, connect
 from storm_cluster import HOST_KEY, KEY, free_port, serve_ssh
@@ -34,7 +34,7 @@ def run(body: t.Coroutine[t.Any, t.Any, None]) -> None:
 async def attempt(port: int, login: Credentials | None = ROOT, patience: Patience = SHORT) -> SshError | None:
     """Try once, and return how it failed."""
     try:
-        await probe(Target("ns", "vm", HOME, port), ByAddress(), login=login, logins=asyncio.Lock(), patience=patience)
+        await Attempt(Target("ns", "vm", HOME, port), ByAddress(), login, Gates(1, 1), patience).run()
     except SshError as error:
         return error
     return None

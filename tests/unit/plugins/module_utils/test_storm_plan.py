@@ -50,7 +50,7 @@ def machine(number: int, group: str = "rhel", spaces: int = 3) -> Machine:
         ({"limit_s": 0}, "limit_s is 0"),
         ({"interval_s": "nan"}, "interval_s is 'nan'"),
         ({"port": 70000}, "port is 70000"),
-        ({"open_attempts": 0}, "open_attempts is 0"),
+        ({"max_connecting": 0}, "max_connecting is 0"),
         ({"probe": "login"}, "key_file is None"),
         ({"probe": "login", "logins": {"windows": {"name": "x"}}}, "logins of windows"),
         ({"probe": "login", "logins": {"windows": {"user": "x"}}}, "key_file is None"),
@@ -75,9 +75,9 @@ def test_groups_may_have_logins_of_their_own(tmp_path: Path) -> None:
 
 
 def test_the_way_through_the_api_keeps_fewer_attempts_open() -> None:
-    assert parse_storm(options()).open_attempts == 200
-    assert parse_storm(options(via="portforward")).open_attempts == 20
-    assert parse_storm(options(via="portforward", open_attempts="300")).open_attempts == 300
+    assert parse_storm(options()).max_connecting == 200
+    assert parse_storm(options(via="portforward")).max_connecting == 20
+    assert parse_storm(options(via="portforward", max_connecting="300")).max_connecting == 300
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_figures_count_who_answered_and_leave_the_others_out(tmp_path: Path) -> 
     json.dumps(storm)
     screen = "\n".join(lines(storm))
     assert "not running (of 4): f-00/f-rhel-0003: did not run: full" in screen
-    assert "1 answered while nobody tried them" in screen
+    assert "1 answered when nobody had tried them" in screen
     assert [(row["what"], row["status"]) for row in rows(storm)] == [
         ("boot storm of 2", "changed"),
         ("boot storm of 4", "changed"),
