@@ -73,9 +73,13 @@ class ActionModule(ClusterAction):
             journal.close()
         told = lines(latency, request.settings)
         Display().display("\n" + "\n".join(told) + "\n")
-        return {
+        found = {
             "changed": done.laid_out or done.moved,
             "latency": {**latency, "files": files},
             "lines": told,
             "rows": [*rows(latency, request.settings), *pending],
         }
+        if any(cell["vms_measured"] for cell in done.cells):
+            return found
+        first = done.cells[0]["failed"][0]
+        return {**found, "failed": True, "msg": f"No machine measured anything. {first['vm']}: {first['reason']}."}
