@@ -1,0 +1,111 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Boot storms on the lab: real controllers, a real sshd for each guest, kills, and a restart of the API server."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.virtscale.tuning.lab.standins.lab_client import LabClient
+
+from .fleet_drill import KUBECONFIG, LAB, until
+from .storm_drill import Drill, Witness, timings
+
+pytestmark = pytest.mark.lab
+
+COUNT = 30
+
+
+@pytest.fixture(scope="module")
+def client() -> LabClient:
+    """The lab's API; the lab must be up (make lab-up)."""
+    return LabClient.connect({"kubeconfig": KUBECONFIG})
+
+
+@pytest.fixture
+def drill(client: LabClient, tmp_path: Path) -> t.Iterator[Drill]:
+    """The way to make machines and to storm them; they are gone afterwards."""
+    made = Drill(client, tmp_path)
+    made.remove()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def witness(client: LabClient) -> t.Iterator[Witness]:
+    watching = Witness(client)
+    watching.start()
+    yield watching
+    watching.stop()
+
+
+@pytest.mark.parametrize(("via", "probe"), [("ip", "login"), ("portforward", "login")])
+def test_all_are_timed_but_those_that_do_not_boot_and_those_that_find_no_node(
+    drill: Drill, witness: Witness, via: str, probe: str
+) -> None:
+    drill.make(COUNT, never_boots=[7], impossible=[11])
+    settings = {"cnv_fleet_storm_via": via, "cnv_fleet_storm_probe": probe, "cnv_fleet_storm_limit_s": 90}
+    storm = drill.begin(**settings).end()
+    (step,) = storm["series"]
+    assert (step["vms"], step["answered"], step["late"]) == (COUNT, COUNT - 2, 0)
+    assert step["answering"]["count"] == COUNT - 2 and step["running"]["count"] == COUNT - 1
+    failed = {failure["vm"][-4:]: failure for failure in step["failed"]}
+    assert sorted(failed) == ["0007", "0011"]
+    assert failed["0007"]["stage"] == "answer" and "refused" in failed["0007"]["reason"]
+    assert failed["0011"]["stage"] == "running" and "nodes are available" in failed["0011"]["reason"]
+    assert "ErrorUnschedulable" in failed["0011"]["reason"]
+    rows = timings(storm)
+    assert len(rows) == COUNT
+    # Nobody answers before it runs and has booted, and the last one to answer makes the total.
+    answered = [row for row in rows if row["answering_s"]]
+    assert all(float(row["answering_s"]) > float(row["running_s"]) for row in answered)
+    last = max(float(row["requested_s"]) + float(row["answering_s"]) for row in answered)
+    assert abs(last - step["total_s"]) < 0.01
+    assert step["total_s"] < 90
+    assert set(witness.started().values()) == {1} and len(witness.started()) == COUNT
+    assert [row["status"] for row in storm["rows"]] == ["changed", "failed", "failed"]
+
+
+def test_a_series_stops_all_between_its_steps_and_at_its_end(drill: Drill, witness: Witness) -> None:
+    drill.make(12)
+    steps = {"cnv_fleet_storm_vms": [6, 12], "cnv_fleet_storm_probe": "banner"}
+    storm = drill.begin(cnv_fleet_storm_afterwards="stopped", **steps).end()
+    assert [(step["vms"], step["answered"]) for step in storm["series"]] == [(6, 6), (12, 12)]
+    assert sorted(witness.started().values()) == [1] * 6 + [2] * 6
+    until(lambda: drill.statuses() == {"Stopped"}, 30, "all are stopped")
+    assert drill.instances() == {}
+
+
+def test_it_goes_on_when_it_was_killed(drill: Drill, witness: Witness) -> None:
+    """Killed three times at random: every machine is started once, and keeps the moment of its request."""
+    drill.make(COUNT)
+    random_s = random.Random(20261121)
+    for _kill in range(3):
+        storm = drill.begin()
+        time.sleep(random_s.uniform(3, 15))
+        storm.kill()
+    storm = drill.begin().end()
+    (step,) = storm["series"]
+    assert (step["answered"], step["failed"]) == (COUNT, [])
+    assert step["answering"]["count"] + step["late"] == COUNT
+    assert set(witness.started().values()) == {1} and len(witness.started()) == COUNT
+    assert drill.statuses() == {"Running"}
+    assert len(list(drill.artifacts.glob("*/storm.jsonl"))) == 1
+
+
+def test_it_goes_on_when_the_api_server_restarts(drill: Drill, witness: Witness) -> None:
+    drill.make(COUNT)
+    storm = drill.begin()
+    until(drill.instances, 60, "the first machines are started")
+    supervisorctl, conf = str(Path(sys.executable).with_name("supervisorctl")), LAB / "supervisor/supervisord.conf"
+    subprocess.run([supervisorctl, "-c", str(conf), "restart", "kube-apiserver"], check=True, capture_output=True)
+    ended = storm.end()
+    (step,) = ended["series"]
+    assert (step["answered"], step["failed"]) == (COUNT, [])
+    assert set(witness.started().values()) == {1} and len(witness.started()) == COUNT
