@@ -20,7 +20,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._errors import Tu
 from ansible_collections.virtscale.tuning.plugins.module_utils._report.html import Markup
 
 COLOURS = (
-    *("ink", "soft", "rule", "bar", "bar-held", "bar-deep", "track", "overridden", "failed", "reference", "inside"),
+    *("ink", "soft", "rule", "bar", "bar-held", "bar-deep", "overridden", "failed", "reference", "inside"),
     *("s1", "s2", "s3", "s4", "s5", "s6", "q1", "q2", "q3", "q4", "q5"),
 )
 
@@ -43,7 +43,8 @@ _POINTS_PER_INCH = 72
 
 def colour(name: str) -> str:
     """Return how matplotlib is to be told a colour of the stylesheet."""
-    return f"#0000{COLOURS.index(name):02x}"
+    # From 1 on: black is what a mark has anyway, so that matplotlib does not write it.
+    return f"#0000{COLOURS.index(name) + 1:02x}"
 
 
 class Canvas:
@@ -150,7 +151,7 @@ def _for_the_page(text: str, titles: t.Mapping[str, t.Sequence[str]], label: str
                 del parent.attrib["transform"]
     drawn = ElementTree.tostring(root, encoding="unicode")
     drawn = re.sub(r'(url\(|href=")#', rf"\1#{mark}", drawn)
-    drawn = _COLOUR.sub(lambda found: f"var(--{COLOURS[int(found[1], 16)]})", drawn)
+    drawn = _COLOUR.sub(lambda found: f"var(--{COLOURS[int(found[1], 16) - 1]})", drawn)
     return Markup(re.sub(r"\s*\n\s*", " ", drawn).replace("> <", "><"))
 
 

@@ -292,6 +292,7 @@ JAPANESE = {
     "a node's reboot, mean of {number}": "ノードの再起動、{number} 台の平均",
     # Upgrades.
     "How long the upgrade took": "アップグレードの所要時間",
+    "The upgrade in figures": "アップグレードの数値",
     "control plane": "コントロールプレーン",
     "pools": "プール",
     "whole": "全体",

@@ -60,7 +60,7 @@ def _masthead(view: RunView, measured: bool, say: Language) -> Markup:
         tag("h1", verdict(counts, say, measured)),
         tag("p", join(facts, Markup(" &middot; ")), class_="facts"),
         mode,
-        tiles(counts, say),
+        tiles(counts, say) if any(counts.values()) else None,
         tag("nav", *(_link(role, say) for role in view.roles)),
     )
 

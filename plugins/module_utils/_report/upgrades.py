@@ -47,7 +47,7 @@ def draw(tables: Tables, say: Language) -> list[Markup]:
     if not found:
         return []
     caption = timed(say, say("How long the upgrade took"), found)
-    return [_picture(found, caption, say), _table(found, caption, say)]
+    return [_picture(found, caption, say), _table(found, timed(say, say("The upgrade in figures"), found), say)]
 
 
 def _picture(found: list[Row], caption: Markup, say: Language) -> Markup:
