@@ -1,5 +1,5 @@
 # What `make test` runs, and what it leaves out because it takes long.
-.PHONY: test unit static lint sanity artifact molecule integration rollout-test bench kill-test
+.PHONY: test unit static lint sanity artifact molecule integration rollout-test bench full-scale kill-test
 
 test: unit static lint sanity artifact integration molecule  ## Every test; brings the lab up for the last two
 
@@ -40,6 +40,9 @@ rollout-test: lab-up  ## A rollout watched and disturbed: pauses, kills, API res
 
 bench: lab-up  ## Benchmarks (not part of `make test`)
 	@tests/bench/run
+
+full-scale: lab-up  ## 3,000 virtual machines and 21,400 pods on the lab (not part of `make test`)
+	@tests/bench/full_scale
 
 kill-test: lab-up  ## site killed at ten random moments (not part of `make test`)
 	@tests/integration/site/kill_series
