@@ -207,7 +207,7 @@ def test_ways_are_compared_each_from_nothing(fleet: t.Callable[..., Fleet]) -> N
         assert (way["measured"], way["failed"]) == (8, [])
         assert way["groups"]["rhel"]["cloned"]["count"] == 8
     asked = sorted(float(row["asked_s"]) for row in one.timings("4-per-second").values())
-    assert asked[-1] - asked[0] == pytest.approx(7 / 4, abs=0.5)
+    assert 7 / 4 - 0.1 <= asked[-1] - asked[0] <= 7 / 4 + 2
     assert one.statuses() == {"Stopped"}
     # Another series would not begin from nothing.
     process = one.start(groups=groups(9, 0, 0))

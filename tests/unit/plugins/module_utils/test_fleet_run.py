@@ -247,7 +247,8 @@ def test_a_series_compares_ways_and_goes_on_after_a_kill(tmp_path: Path) -> None
         assert [(way["label"], way["measured"]) for way in series] == [
             ("batches of 2", 6), ("at once", 6), ("20 per second", 6)]  # fmt: skip
         asked = [float(row["asked_s"]) for row in site.timings("f-20-per-second.csv")]
-        assert asked[-1] - asked[0] == pytest.approx(5 / 20, abs=0.15)
+        # Never faster; on a busy machine slower.
+        assert asked[-1] - asked[0] >= 5 / 20 - 0.02
         assert len(site.cluster.machines()) == 6
         with pytest.raises(TuningError, match="has 6; remove it with state absent"):
             await site.run(rhel(7), series=ways)
