@@ -11,8 +11,8 @@ description:
   - Reads what M(virtscale.tuning.record) wrote and draws C(report.html) beside it, and C(report.ja.html) in Japanese. A
     page needs nothing else and opens without a network. What failed, was refused, overridden or left pending stands
     first; what was measured stands beside the figures of the reference architecture.
-  - The figures of the page are written first, as C(report.json) and as one CSV file C(report-<table>.csv) for each of its
-    tables; the pictures are drawn from these.
+  - The figures of the page are written first, as C(report.json) and as one CSV file C(report-<table>.csv) for each of
+    its tables; the pictures are drawn from these.
   - Shows one screen of summary in the terminal.
   - A run that is in trouble is a finding in RV(in_trouble), not a failure of this module.
   - An action plugin, which runs on the controller and opens no connection.

@@ -80,7 +80,7 @@ def draw(tables: Tables, say: Language) -> list[Markup]:
     found = tables.get("deployments", [])
     if not found:
         return []
-    parts = [lead(*_headlines(found, say)), _totals(found, say), *_batches(tables.get("deployment_batches", []), say)]
+    parts = [lead(*_headlines(found, say)), _totals(found, say), *_batches(tables, say)]
     parts.append(_series_table(found, say))
     parts += [*_stages(tables.get("deployment_stages", []), say), *_cost(tables.get("deployment_totals", []), say)]
     return [*parts, *failures(tables.get("deployment_failures", []), say)]
@@ -138,7 +138,9 @@ def _totals(found: list[Row], say: Language) -> Markup:
     return figure(caption, [("", bars(named, x))], legend)
 
 
-def _batches(found: list[Row], say: Language) -> t.Iterator[Markup]:
+def _batches(tables: Tables, say: Language) -> t.Iterator[Markup]:
+    found = tables.get("deployment_batches", [])
+    names = {(row["run"], row["series"]): _words(row, say) for row in tables["deployments"]}
     by_series: dict[tuple[str, str], list[Row]] = {}
     for row in found:
         if row["seconds"] is not None:
@@ -147,7 +149,8 @@ def _batches(found: list[Row], say: Language) -> t.Iterator[Markup]:
     if not several:
         return
     drawn: list[Line] = []
-    for place, ((_run, name), batches) in enumerate(several.items()):
+    for place, (series, batches) in enumerate(several.items()):
+        name = names[series]
         look = Look(SERIES[place % len(SERIES)], ("", "dash", "dot")[place // len(SERIES) % 3])
         points, done = [], 0
         for batch in batches:
