@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: boot_storm
-version_added: 0.3.0
+version_added: 0.1.0
 short_description: Start virtual machines all at once, and measure when each answers over SSH
 description:
   - Starts stopped virtual machines, each with one request, and follows them by one watch. The clock of a machine begins

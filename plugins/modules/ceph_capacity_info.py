@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ceph_capacity_info
-version_added: 0.3.0
+version_added: 0.1.0
 short_description: Read how much room the pools of a Ceph cluster have
 description:
   - Reads C(ceph df) and the sizes of the pools over one connection.

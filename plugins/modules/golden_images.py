@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: golden_images
-version_added: 0.3.0
+version_added: 0.1.0
 short_description: Import the disk images that virtual machines are cloned from
 description:
   - Imports several images at once with CDI, shows how far each is, and ends when all are ready or have failed.

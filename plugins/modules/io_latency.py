@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: io_latency
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Measure the latency of storage in many machines at once, idle, under load and during migrations
 description:
   - Runs fio over SSH in the virtual machines of a fleet, or in a list of hosts, as the reference architecture measured

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_info
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Tell what the cluster still knows of its live migrations
 description:
   - Reads the VirtualMachineInstanceMigrations of the cluster and returns how long they waited and ran, by operating

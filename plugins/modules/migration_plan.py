@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_plan
 short_description: Plan a rollout that drains pools of virtual machines
-version_added: 0.2.0
+version_added: 0.1.0
 author: The virtscale.tuning maintainers (@virtscale)
 description:
   - Plans the trigger of a migration, a MachineConfig for each pool, from facts and without touching the cluster. The

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_watch
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Roll MachineConfigPools and follow every live migration that this causes
 description:
   - Does what M(virtscale.tuning.rollout) does, with the same options, and watches the virtual machines that its drains

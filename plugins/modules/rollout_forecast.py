@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: rollout_forecast
 short_description: Forecast how long a rollout takes that drains nodes of virtual machines
-version_added: 0.2.0
+version_added: 0.1.0
 author: The virtscale.tuning maintainers (@virtscale)
 description:
   - Simulates a rollout of MachineConfigPools as its controllers make it - turns by C(maxUnavailable), drains by the few

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: storage_profile
-version_added: 0.3.0
+version_added: 0.1.0
 short_description: Set how CDI clones the disks of a StorageClass
 description:
   - Sets C(cloneStrategy) of the StorageProfile that CDI keeps for a StorageClass, and waits until CDI's status says so.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_fleet
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Deploy thousands of virtual machines, and measure how long each takes
 description:
   - Makes groups of virtual machines from templates, in batches, all at once or at a steady rate, and waits until each
