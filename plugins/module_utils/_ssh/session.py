@@ -151,6 +151,9 @@ async def log_in(opened: t.Any, target: Target, credentials: Credentials, patien
         gss_host=None,
         x509_trusted_certs=None,
         compression_algs=None,
+        # The cheapest of the good ones first, which saves a third of what a login costs here; the others stay allowed.
+        kex_algs="^curve25519-sha256",
+        encryption_algs="^aes128-gcm@openssh.com",
     )
     try:
         async with asyncio.timeout(patience.login_s):

@@ -20,8 +20,8 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._storm.request im
 if t.TYPE_CHECKING:
     from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk import BulkClient
 
-# A login takes a while on a machine that still boots, and some memory and processor time here.
-_LOGINS_AT_ONCE = 200
+# A login is work for the processors of both sides: with more at once on a busy controller, each would take too long.
+_LOGINS_AT_ONCE = 64
 # A request waits in the API's and virt-api's own queues, and in the end for virt-api to reach the machine.
 _FORWARDED = Patience(connect_s=15.0)
 # OpenSSH since 9.8 locks out for a while who fails at more than one login in 5 s.
