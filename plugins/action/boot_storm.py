@@ -12,6 +12,7 @@ from ansible.utils.display import Display
 from ansible_collections.virtscale.tuning.plugins.module_utils._action_record import artifacts_directory, current_run
 from ansible_collections.virtscale.tuning.plugins.module_utils._journal import Journal
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.adapter import AUTH_SPEC
+from ansible_collections.virtscale.tuning.plugins.module_utils._record import Run, fallback_run_id
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.memory import (
     JOURNAL_FILE,
     Clock,
@@ -44,13 +45,13 @@ class ActionModule(ClusterAction):
     def _act(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
         request = parse_storm(arguments)
         artifacts = artifacts_directory(self._variables, self._templar.template)
-        directory = current_run(self._variables, self._templar.template).path
+        this_run = current_run(self._variables, self._templar.template)
         journal = unfinished(artifacts, request)
         if self._task.check_mode:
             return self._preview(arguments, request, journal)
-        memory = Memory(Journal(journal or directory / JOURNAL_FILE), Clock())
+        memory = Memory(Journal(journal or this_run.path / JOURNAL_FILE), Clock())
         try:
-            return self._storm(arguments, request, memory, directory)
+            return self._storm(arguments, request, memory, this_run)
         finally:
             memory.close()
 
@@ -67,7 +68,7 @@ class ActionModule(ClusterAction):
         }
 
     def _storm(
-        self, arguments: dict[str, t.Any], request: StormRequest, memory: Memory, directory: Path
+        self, arguments: dict[str, t.Any], request: StormRequest, memory: Memory, this_run: Run
     ) -> dict[str, t.Any]:
         if memory.took_over:
             Display().display("The storm that was killed is continued.")
@@ -75,8 +76,8 @@ class ActionModule(ClusterAction):
             requests = asyncio.run(run(arguments, request, memory, Display().display))
         finally:
             for step in memory.steps:
-                write_timings(directory, step)
-        memory.end()
+                write_timings(this_run.path, step)
+        memory.end(None if this_run.run_id == fallback_run_id() else this_run.run_id)
         storm = result(request, memory.steps, requests)
         told = lines(storm)
         Display().display("\n" + "\n".join(told) + "\n")

@@ -21,7 +21,8 @@ description:
     virt-api, of which each replica asks the API server for no more than 5 objects a second unless told otherwise.
   - What happens is kept at once in the journal C(storm.jsonl) of the run's directory. A storm that was killed is
     continued by running it again within an hour with the same machines, numbers, way and kind of answer. Machines that
-    were asked to start keep the moment at which they were. A restart of the API server is waited for.
+    were asked to start keep the moment at which they were. A restart of the API server is waited for. A run that was
+    killed between the storm's end and its report tells the figures when it is run again.
   - A machine that nobody had tried for more than 10 s before it answered, because the storm was killed, the API server
     was away or the controller is too busy, is counted and not timed.
   - An action plugin, which runs on the controller with the controller's Python.

@@ -11,12 +11,15 @@ from pathlib import Path
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._journal import Journal, read_entries
+from ansible_collections.virtscale.tuning.plugins.module_utils._record import Run
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.machine import Failure, Machine
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.request import StormRequest
 
 JOURNAL_FILE = "storm.jsonl"
 # A storm that nobody has watched for longer is over: its machines have answered unseen.
 _CONTINUED_WITHIN_S = 3600.0
+# From its end to its report a storm takes some seconds; figures that are older belong to a playbook without a report.
+_TOLD_WITHIN_S = 600.0
 # The stop before the first step, where there is one.
 BEFORE = -1
 
@@ -75,9 +78,12 @@ class Memory:
         """Note that a step was measured, or that its machines were stopped."""
         self._learn({"kind": kind, "step": step, "at": self.clock.now()})
 
-    def end(self) -> None:
-        """Note that nothing is left to do."""
-        self._learn({"kind": "ended", "at": self.clock.now()})
+    def end(self, run: str | None = None) -> None:
+        """Note that nothing is left but to tell the figures.
+
+        :param run: the run whose report tells them; None if nobody can know whether they were told.
+        """
+        self._learn({"kind": "ended", "at": self.clock.now(), "run": run})
 
     def sync(self) -> None:
         """Bring what was written to the disk now and then."""
@@ -124,13 +130,24 @@ def _change(machine: Machine, entry: Json) -> None:
 
 
 def unfinished(artifacts: Path, request: StormRequest) -> Path | None:
-    """Return the newest journal of the same storm that was killed a short time ago, if there is one."""
+    """Return the newest journal of the same storm, if that was killed a short time ago."""
     found = [path for path in artifacts.glob(f"*/{JOURNAL_FILE}") if not path.parent.is_symlink()]
     for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
         if time.time() - path.stat().st_mtime > _CONTINUED_WITHIN_S:
             return None
         entries, _whole = read_entries(path.read_bytes(), str(path))
-        same = bool(entries) and entries[0].get("request") == request.identity
-        if same and entries[-1]["kind"] != "ended":
-            return path
+        if entries and entries[0].get("request") == request.identity:
+            return None if _told(artifacts, entries[-1], path) else path
     return None
+
+
+def _told(artifacts: Path, last: Json, path: Path) -> bool:
+    """Return whether a storm ended, and its figures did not get lost on their way to the report."""
+    if last["kind"] != "ended":
+        return False
+    if not last["run"] or time.time() - path.stat().st_mtime > _TOLD_WITHIN_S:
+        return True
+    try:
+        return "finished_at" in Run(artifacts, last["run"]).description()
+    except TuningError:
+        return False

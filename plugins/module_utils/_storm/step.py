@@ -189,9 +189,13 @@ class Step:
         if machine.key not in self._probes and machine.key not in self._ending:
             self._probes[machine.key] = self._tasks.begin(self._probe(machine))
 
+    def _followed(self) -> Instances:
+        if self._instances is None:
+            raise RuntimeError("A machine is tried only while its step runs.")
+        return self._instances
+
     async def _probe(self, machine: Machine) -> None:
-        assert self._instances is not None
-        at, late = await self._prober.until_it_answers(machine, self._instances)
+        at, late = await self._prober.until_it_answers(machine, self._followed())
         self._memory.note("answered", self.number, machine, at=at, late=late, attempts=machine.attempts)
 
     def _fail_the_late(self) -> None:
@@ -204,7 +208,7 @@ class Step:
                 self._tasks.begin(self._give_up(machine))
 
     async def _give_up(self, machine: Machine) -> None:
-        assert self._instances is not None
+        instances = self._followed()
         probing = self._probes.get(machine.key)
         if probing and not probing.done():
             probing.cancel()
@@ -212,7 +216,7 @@ class Step:
         if machine.over:
             return
         within = f"within {self._request.limit_s:g} s"
-        instance = self._instances.known.get(machine.key)
+        instance = instances.known.get(machine.key)
         if machine.running is None or instance is None or not instance.running:
             async with self._places:
                 why = await why_not_running(self._api, machine)
@@ -220,7 +224,7 @@ class Step:
             what = "did not run" if machine.running is None else "ran, and does not run any more;"
             self._fail(machine, stage, f"{what} {within}: {why}")
         else:
-            why = await self._prober.why_not(machine, self._instances)
+            why = await self._prober.why_not(machine, instances)
             self._fail(machine, ANSWER, f"ran, but did not answer {within}: {why}")
 
     def _fail(self, machine: Machine, stage: str, reason: str) -> None:

@@ -58,9 +58,15 @@ def rows(storm: Json) -> list[Row]:
         status = "changed" if step["answered"] else "failed"
         answered = f"{step['answered']:,} answering"
         found.append(
-            row(_where(storm["fleet"]), what, wanted=f"{step['vms']:,} answering", effective=answered, status=status,
-                why=_why(step, storm["time_factor"]))
-        )  # fmt: skip
+            row(
+                _where(storm["fleet"]),
+                what,
+                wanted=f"{step['vms']:,} answering",
+                effective=answered,
+                status=status,
+                why=_why(step, storm["time_factor"]),
+            )
+        )
         failed = step["failed"]
         for failure in failed[:_FAILURE_ROWS]:
             where = f"VM {failure['vm']}"
@@ -69,9 +75,14 @@ def rows(storm: Json) -> list[Row]:
         if len(failed) > _FAILURE_ROWS:
             why = f"all of them are in {step['timings']}"
             found.append(
-                row(_where(storm["fleet"]), what, effective=f"{len(failed) - _FAILURE_ROWS:,} more failed",
-                    status="failed", why=why)
-            )  # fmt: skip
+                row(
+                    _where(storm["fleet"]),
+                    what,
+                    effective=f"{len(failed) - _FAILURE_ROWS:,} more failed",
+                    status="failed",
+                    why=why,
+                )
+            )
     return found
 
 
@@ -99,10 +110,15 @@ def preview_rows(request: StormRequest, chosen: t.Sequence[Machine]) -> list[Row
     """Return a row for each step that would be run."""
     where = _where(request.fleet or request.subject)
     return [
-        row(where, f"boot storm of {count:,}", wanted=f"{count:,} answering", status="would_change",
-            why="they are stopped now" if not request.stop_first else "they are stopped first")
+        row(
+            where,
+            f"boot storm of {count:,}",
+            wanted=f"{count:,} answering",
+            status="would_change",
+            why="they are stopped now" if not request.stop_first else "they are stopped first",
+        )
         for count in request.counts or (len(chosen),)
-    ]  # fmt: skip
+    ]
 
 
 def _step_line(step: Json) -> str:

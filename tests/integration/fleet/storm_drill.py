@@ -102,8 +102,12 @@ class Drill:
         environment = {**os.environ, "KUBECONFIG": KUBECONFIG}
         process = subprocess.Popen(
             [*command, "-e", json.dumps(settings), *extra],
-            cwd=CHECKOUT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            cwd=CHECKOUT,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         return Storm(process, self.artifacts)
 
     @staticmethod
@@ -122,10 +126,14 @@ class Storm:
         self._process = process
         self._artifacts = artifacts
 
-    def kill(self) -> None:
-        """End the playbook as a power cut of the controller would; what is left of it ends by itself."""
+    def kill(self, after_s: float) -> bool:
+        """End the playbook's own process, unless it ends before; what is left of it ends by itself."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(after_s)
+            return False
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+        return True
 
     def end(self) -> t.Any:
         """Wait for the end, and return what was recorded."""

@@ -134,8 +134,12 @@ class Cluster:
         self.vms[key]["status"] = {"printableStatus": "Starting", "created": True}
         if guest.kind == "unschedulable":
             self.vms[key]["status"]["printableStatus"] = "ErrorUnschedulable"
-            why = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-                   "message": "0/3 nodes are available: 3 Insufficient memory."}  # fmt: skip
+            why = {
+                "type": "PodScheduled",
+                "status": "False",
+                "reason": "Unschedulable",
+                "message": "0/3 nodes are available: 3 Insufficient memory.",
+            }
             vmi["status"]["conditions"] = [why]
         await self._put("ADDED", vmi)
         self.most_alive = max(self.most_alive, len(self.vmis))

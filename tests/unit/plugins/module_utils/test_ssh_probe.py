@@ -138,7 +138,7 @@ def test_a_port_whose_queue_is_full_does_not_answer_in_time() -> None:
             full = held.enter_context(socket.socket())
             full.bind((HOME, 0))
             full.listen(0)
-            for _ in range(3):
+            for _number in range(3):
                 waiting = held.enter_context(socket.socket())
                 waiting.setblocking(False)
                 waiting.connect_ex(full.getsockname())
@@ -261,7 +261,7 @@ def test_no_attempt_leaves_a_file_open() -> None:
         patience = Patience(1.0, 0.3, 0.3)
         await asyncio.gather(*(attempt(port, ROOT, patience) for port in ports))
         before = len(os.listdir("/proc/self/fd"))
-        for _ in range(5):
+        for _number in range(5):
             await asyncio.gather(*(attempt(port, ROOT, patience) for port in ports))
         silent.close()
         server.close()

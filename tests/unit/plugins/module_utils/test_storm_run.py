@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._journal import Journal
+from ansible_collections.virtscale.tuning.plugins.module_utils._record import Run
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.credentials import Credentials
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.machine import Machine
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.memory import Clock, Memory, unfinished
@@ -216,8 +217,18 @@ def test_a_storm_is_continued_only_as_long_as_it_is_unfinished_and_the_same(tmp_
             ended = Memory(Journal(journal), Clock())
             assert ended.took_over and [len(step) for step in ended.steps] == [3]
             assert by_key(ended.steps[0]) == by_key(memory.steps[0])
-            ended.end()
+            ended.end("20260101T000000Z-boot_storm")
             ended.close()
+            # It was killed between its end and its report, so the figures are told by the next run.
+            assert unfinished(tmp_path, asked) == journal
+            reported = Run(tmp_path, "20260101T000000Z-boot_storm")
+            reported.begin(check_mode=False)
+            assert unfinished(tmp_path, asked) == journal
+            reported.finish()
+            assert unfinished(tmp_path, asked) is None
+            again = Memory(Journal(journal), Clock())
+            again.end()
+            again.close()
             assert unfinished(tmp_path, asked) is None
 
     asyncio.run(body())
