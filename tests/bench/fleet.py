@@ -63,8 +63,17 @@ def request_of(name: str, vms: int, concurrency: int) -> FleetRequest:
     defaults = {key: spec.get("default") for key, spec in FLEET_SPEC.items()}
     q35 = {"spec": {"template": {"spec": {"domain": {"machine": {"type": "q35"}}}}}}
     group = {"name": "fedora", "vms": vms, "kind": "fedora", "overrides": q35}
-    return parse_fleet({**defaults, "name": name, "groups": [group], "state": "stopped", "mode": "at_once",
-                        "namespaces": 4, "concurrency": concurrency})  # fmt: skip
+    return parse_fleet(
+        {
+            **defaults,
+            "name": name,
+            "groups": [group],
+            "state": "stopped",
+            "mode": "at_once",
+            "namespaces": 4,
+            "concurrency": concurrency,
+        }
+    )
 
 
 def bodies(request: FleetRequest) -> list[tuple[str, bytes]]:
@@ -134,8 +143,13 @@ def _task_s(items: list[Json]) -> float:
     task = {"kubernetes.core.k8s": {"kubeconfig": KUBECONFIG, "resource_definition": items}}
     if not items:
         task = {"kubernetes.core.k8s_info": {"kubeconfig": KUBECONFIG, "kind": "Namespace", "name": "default"}}
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task],
-            "vars": {"ansible_python_interpreter": sys.executable}}  # fmt: skip
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "tasks": [task],
+        "vars": {"ansible_python_interpreter": sys.executable},
+    }
     with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
         file.write(json.dumps([play]))
         file.flush()
@@ -173,8 +187,11 @@ def one_round(number: int, vms: int, concurrency: int, slow: bool) -> Json:
             took, found["cost"] = asyncio.run(engine(request))
         else:
             asyncio.run(make_namespaces(request))
-            took = asyncio.run(raw(request)) if who == "raw" else {
-                "kubernetes_core": kubernetes_core, "kubectl": kubectl}[who](request)  # fmt: skip
+            took = (
+                asyncio.run(raw(request))
+                if who == "raw"
+                else {"kubernetes_core": kubernetes_core, "kubectl": kubectl}[who](request)
+            )
         found[who] = round(vms / took, 1)
         asyncio.run(remove(request))
         print(f"  round {number}: {who:<16} {found[who]:>8.1f} objects/s", flush=True)
@@ -188,8 +205,10 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=50)
     options = parser.parse_args()
     rounds = [one_round(n, options.vms, options.concurrency, slow=n == 1) for n in range(1, options.rounds + 1)]
-    speeds = {who: statistics.median([one[who] for one in rounds if who in one])
-              for who in ("raw", "engine", "kubernetes_core", "kubectl")}  # fmt: skip
+    speeds = {
+        who: statistics.median([one[who] for one in rounds if who in one])
+        for who in ("raw", "engine", "kubernetes_core", "kubectl")
+    }
     # The two take turns, so that each round compares them under the same load.
     of_raw = statistics.median([one["engine"] / one["raw"] for one in rounds])
     of_k8s = rounds[0]["engine"] / rounds[0]["kubernetes_core"]
@@ -201,8 +220,14 @@ def main() -> None:
     print(f"  it is {of_k8s:.1f} times as fast as kubernetes.core.k8s; the aim is {AIM_OF_K8S:g}")
     print(f"  it took {cost['requests_per_vm']:.2f} requests a VM and {cost['peak_memory_bytes'] / 2**20:.0f} MiB")
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    result = {"vms": options.vms, "concurrency": options.concurrency, "rounds": rounds, "speeds": speeds,
-              "of_raw": round(of_raw, 3), "of_kubernetes_core": round(of_k8s, 2)}  # fmt: skip
+    result = {
+        "vms": options.vms,
+        "concurrency": options.concurrency,
+        "rounds": rounds,
+        "speeds": speeds,
+        "of_raw": round(of_raw, 3),
+        "of_kubernetes_core": round(of_k8s, 2),
+    }
     (ARTIFACTS / "fleet.json").write_text(json.dumps(result, indent=1) + "\n")
 
 

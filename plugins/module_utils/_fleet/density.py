@@ -124,8 +124,13 @@ class Density:
             await asyncio.gather(following, return_exceptions=True)
 
     def _told(self, running: int, created_s: float | None, running_s: float | None, reason: str = "") -> Json:
-        return {"pods": self._request.pods, "running": running, "created_s": created_s, "running_s": running_s,
-                "reason": reason}  # fmt: skip
+        return {
+            "pods": self._request.pods,
+            "running": running,
+            "created_s": created_s,
+            "running_s": running_s,
+            "reason": reason,
+        }
 
     async def _ensure(self, namespace: str, body: Object) -> None:
         name = body["metadata"]["name"]

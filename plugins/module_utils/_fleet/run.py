@@ -59,8 +59,11 @@ async def preview(api: BulkClient, request: FleetRequest) -> Json:
     if request.state == ABSENT:
         removal = Removal(api, request.name, request.concurrency, request.stall_s, lambda line: None)
         found = await removal.count()
-        return {"changed": bool(found), "rows": removal_rows(request, found, would=True),
-                "lines": [removal_line(request, found, "would remove")]}  # fmt: skip
+        return {
+            "changed": bool(found),
+            "rows": removal_rows(request, found, would=True),
+            "lines": [removal_line(request, found, "would remove")],
+        }
     plan = await look(api, request)
     would = plan.changes and not plan.refusals
     return {"changed": would, "rows": plan_rows(request, plan), "lines": plan_lines(request, plan)}

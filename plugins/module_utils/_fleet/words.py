@@ -14,8 +14,15 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row,
 
 Json = t.Dict[str, t.Any]
 
-_PERCENTILES = (("mean_s", "mean"), ("p50_s", "p50"), ("p75_s", "p75"), ("p90_s", "p90"), ("p95_s", "p95"),
-                ("p99_s", "p99"), ("max_s", "max"))  # fmt: skip
+_PERCENTILES = (
+    ("mean_s", "mean"),
+    ("p50_s", "p50"),
+    ("p75_s", "p75"),
+    ("p90_s", "p90"),
+    ("p95_s", "p95"),
+    ("p99_s", "p99"),
+    ("max_s", "max"),
+)
 _STAGES = ("created", "cloned", "running")
 _WORDS = {"create": "not created", "clone": "not cloned", "start": "not started"}
 _FAILED_SHOWN = 5
@@ -45,8 +52,9 @@ def plan_rows(request: FleetRequest, plan: FleetPlan) -> list[Row]:
     if request.vms:
         status = "refused" if plan.refusals else ("would_change" if plan.create else "ok")
         why = " ".join(plan.refusals)
-        found.append(row(where, "VMs", before=plan.there, wanted=request.vms, effective=plan.there, status=status,
-                         why=why))  # fmt: skip
+        found.append(
+            row(where, "VMs", before=plan.there, wanted=request.vms, effective=plan.there, status=status, why=why)
+        )
     if plan.switch:
         found.append(row(where, f"VMs {request.state}", wanted=plan.switch, status="would_change"))
     if request.pods:
@@ -84,10 +92,16 @@ def removal_rows(
     """Return what was removed by kind, or would be, and the namespaces that stay with what is in them."""
     where = f"fleet {request.name}"
     told = [
-        row(where, words, before=number, wanted=0, effective=None if would else 0,
-            status="would_change" if would else "changed")
+        row(
+            where,
+            words,
+            before=number,
+            wanted=0,
+            effective=None if would else 0,
+            status="would_change" if would else "changed",
+        )
         for words, number in found.items()
-    ]  # fmt: skip
+    ]
     told += [
         row(where, f"namespace {name}", status="note", why=f"stays: {other} is in it")
         for name, other in (kept or {}).items()

@@ -217,8 +217,9 @@ class BulkClient:
         try:
             return await self._session.websocket(path, protocols, **options)
         except self._aiohttp.WSServerHandshakeError as error:
-            raise KubeError(f"The websocket {path} was refused: {error.message} (HTTP {error.status}).",
-                            error.status) from error  # fmt: skip
+            raise KubeError(
+                f"The websocket {path} was refused: {error.message} (HTTP {error.status}).", error.status
+            ) from error
         except (self._aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
             raise KubeError(f"{self.host} did not open the websocket {path}: {_words(error)}.", 0) from error
 
@@ -271,15 +272,14 @@ class BulkClient:
                 async with self._places:
                     return await self._once(method, path, target, content, headers)
             except _NotSentAgain as error:
-                if not (error.refused_early or lost_is_safe):
-                    raise error.why from error
-                why, wait_s = error.why, error.retry_after_s
-            if not self.passes(why) or time.monotonic() > end:
-                raise why
-            if why.status != 429:
-                self.unanswered(str(why))
+                failed = error
+            if not (failed.refused_early or lost_is_safe) or not self.passes(failed.why) or time.monotonic() > end:
+                raise failed.why from failed
+            if failed.why.status != 429:
+                self.unanswered(str(failed.why))
             # Spread, so that those who were refused together do not come back together.
-            await asyncio.sleep(wait_s if wait_s is not None else pause_s * random.uniform(0.5, 1.0))
+            spread_s = pause_s * random.uniform(0.5, 1.0)
+            await asyncio.sleep(spread_s if failed.retry_after_s is None else failed.retry_after_s)
             pause_s = min(pause_s * 2, _PAUSE_S[1])
 
     async def _once(

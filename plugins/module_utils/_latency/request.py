@@ -80,8 +80,13 @@ class Request:
     def identity(self) -> dict[str, t.Any]:
         """Return what makes two requests the same measurement, so that one continues the other."""
         hosts = [dataclasses.asdict(host) for host in self.hosts]
-        return {"settings": repr(self.settings), "fleet": self.fleet, "groups": list(self.groups), "hosts": repr(hosts),
-                "pools": repr(self.pools)}  # fmt: skip
+        return {
+            "settings": repr(self.settings),
+            "fleet": self.fleet,
+            "groups": list(self.groups),
+            "hosts": repr(hosts),
+            "pools": repr(self.pools),
+        }
 
 
 def parse_request(options: t.Mapping[str, t.Any]) -> Request:

@@ -20,8 +20,14 @@ PAPER_WITHIN_7_S = {"rhel": 0.35}
 PAPER_MOVING_S = 118 * 60
 PAPER_WAITING_S = 35 * 60
 
-_SHOWN = (("vms", "VMs", "{:,}"), ("mean_s", "mean", "{:.1f}"), ("p50_s", "p50", "{:.1f}"), ("p90_s", "p90", "{:.1f}"),
-          ("p99_s", "p99", "{:.1f}"), ("max_s", "max", "{:.0f}"))  # fmt: skip
+_SHOWN = (
+    ("vms", "VMs", "{:,}"),
+    ("mean_s", "mean", "{:.1f}"),
+    ("p50_s", "p50", "{:.1f}"),
+    ("p90_s", "p90", "{:.1f}"),
+    ("p99_s", "p99", "{:.1f}"),
+    ("max_s", "max", "{:.0f}"),
+)
 
 
 def rows(stats: Json) -> list[Row]:
@@ -143,13 +149,25 @@ def _machine_rows(stats: Json) -> t.Iterator[Row]:
     for machine in stats["restarted"]:
         expected = machine["expected"]
         why = stays if expected else "a new instance runs in the place of the one that was to migrate"
-        yield row(f"VM {machine['vm']}", "restarts", wanted=None if expected else "0", effective=machine["times"],
-                  status="note" if expected else "failed", why=why)  # fmt: skip
+        yield row(
+            f"VM {machine['vm']}",
+            "restarts",
+            wanted=None if expected else "0",
+            effective=machine["times"],
+            status="note" if expected else "failed",
+            why=why,
+        )
     for machine in stats["not_running"]:
         expected = machine["expected"]
         why = stays if expected else "it ran before its node was drained"
-        yield row(f"VM {machine['vm']}", "phase", before="Running", effective=machine["phase"],
-                  status="note" if expected else "failed", why=why)  # fmt: skip
+        yield row(
+            f"VM {machine['vm']}",
+            "phase",
+            before="Running",
+            effective=machine["phase"],
+            status="note" if expected else "failed",
+            why=why,
+        )
 
 
 def _many(number: int, thing: str) -> str:

@@ -193,17 +193,17 @@ def bars(groups: t.Sequence[tuple[str, t.Sequence[Bar]]], x: Axis, rules: t.Sequ
             canvas.write(2, top + end + 16, name, name="ink")
             end += name_px
             axes.vlines(0, end - 2, end + bar_px * len(group), color=colour("soft"), linewidth=1)
-            for bar in group:
+            for one in group:
                 middle = end + bar_px / 2 - 1
-                (drawn,) = axes.barh([middle], [bar.value], bar_px - 5, color=colour(bar.look.colour))
-                canvas.explain(drawn, bar.explained or f"{name}: {bar.text}")
-                inside = max(bar.value, 0) - x.start > 0.7 * (x.end - x.start)
+                (drawn,) = axes.barh([middle], [one.value], bar_px - 5, color=colour(one.look.colour))
+                canvas.explain(drawn, one.explained or f"{name}: {one.text}")
+                inside = max(one.value, 0) - x.start > 0.7 * (x.end - x.start)
                 anchor, shift, name_of_colour = ("right", -6, "inside") if inside else ("left", 6, "ink")
-                _write_at(canvas, (max(bar.value, 0), middle), bar.text, anchor, shift, -4, name_of_colour)
+                _write_at(canvas, (max(one.value, 0), middle), one.text, anchor, shift, -4, name_of_colour)
                 end += bar_px
             end += gap_px
 
-    label = ", ".join(f"{name}: {', '.join(bar.text for bar in group)}" for name, group in groups)
+    label = ", ".join(f"{name}: {', '.join(one.text for one in group)}" for name, group in groups)
     return lambda width: picture((width, top + height + bottom), (_SMALL_PX, top, _RIGHT_PX, bottom), label, paint)
 
 
@@ -243,8 +243,10 @@ def _frame(canvas: Canvas, x: Axis, y: Axis) -> None:
         axes.set_xscale("log", base=2)
     axes.set_xlim(x.start, x.end)
     axes.set_ylim(y.start, y.end)
-    for axis, ticks in ((axes.xaxis, x.ticks_for(canvas.plot_px[0], _TICK_PX)),
-                        (axes.yaxis, y.ticks_for(canvas.plot_px[1], _TICK_ROW_PX))):  # fmt: skip
+    for axis, ticks in (
+        (axes.xaxis, x.ticks_for(canvas.plot_px[0], _TICK_PX)),
+        (axes.yaxis, y.ticks_for(canvas.plot_px[1], _TICK_ROW_PX)),
+    ):
         axis.set_ticks([tick for tick, _text in ticks], labels=[text for _tick, text in ticks])
         axis.set_ticks([], minor=True)
         axis.grid(True, color=colour("rule"), linewidth=1)

@@ -132,8 +132,11 @@ def _totals(found: list[Row], say: Language) -> Markup:
     caption = timed(say, say("How long a deployment took, by the size of its batches"), found)
     if not named:
         return Markup("")
-    x = axes.seconds(lambda unit: say("from the first request to the last VM, {unit}", unit=say(unit)),
-                     [row["total_s"] or 0 for row in found], whole=True)  # fmt: skip
+    x = axes.seconds(
+        lambda unit: say("from the first request to the last VM, {unit}", unit=say(unit)),
+        [row["total_s"] or 0 for row in found],
+        whole=True,
+    )
     legend = list(looks.items()) if len(looks) > 1 else []
     return figure(caption, [("", bars(named, x))], legend)
 
@@ -163,8 +166,11 @@ def _batches(tables: Tables, say: Language) -> t.Iterator[Markup]:
         ]
         drawn.append(Line(label(batches[0], found, name), look, points, told))
     x = axes.numbers(say("VMs deployed, with this batch"), [point[0] for line in drawn for point in line.points])
-    y = axes.seconds(lambda unit: say("duration of a batch, {unit}", unit=say(unit)),
-                     [point[1] for line in drawn for point in line.points], whole=True)  # fmt: skip
+    y = axes.seconds(
+        lambda unit: say("duration of a batch, {unit}", unit=say(unit)),
+        [point[1] for line in drawn for point in line.points],
+        whole=True,
+    )
     caption = timed(say, say("How long each batch took until its last clone, as the fleet grew"), found)
     yield figure(caption, [("", lines(drawn, x, y))], [(line.label, line.look) for line in drawn])
 

@@ -112,8 +112,10 @@ def _against_nodes(found: list[Row], say: Language) -> Markup:
                 known = sorted((row["nodes"], row[key] / 1000) for row in ours if row.get(key) is not None)
                 if known:
                     words = ", ".join(part for part in (name, word) if part)
-                    told = [f"{words}, {say.many(nodes, '{number} node', '{number} nodes')}: {ms:.2f} ms"
-                            for nodes, ms in known]  # fmt: skip
+                    told = [
+                        f"{words}, {say.many(nodes, '{number} node', '{number} nodes')}: {ms:.2f} ms"
+                        for nodes, ms in known
+                    ]
                     drawn.append(Line(words, Look(colours[name], dash), known, told))
         if drawn:
             panels.append((_title(direction, say), lines(drawn, x, y)))
@@ -131,8 +133,9 @@ def _vms_per_node(found: list[Row]) -> str:
 def _against_baseline(found: list[Row], say: Language) -> Markup:
     names = list(dict.fromkeys(_name(row, found, say) for row in found))
     x = axes.doublings(say("nodes"), [row["nodes"] for row in found])
-    y = axes.numbers(say("difference to idle VMs"), [*(row["mean_percent"] for row in found), *LOAD_PERCENT.values()],
-                     " %")  # fmt: skip
+    y = axes.numbers(
+        say("difference to idle VMs"), [*(row["mean_percent"] for row in found), *LOAD_PERCENT.values()], " %"
+    )
     panels: list[tuple[str, Drawing]] = []
     legend: list[tuple[str, Look]] = []
     for direction in DIRECTIONS:
@@ -141,8 +144,10 @@ def _against_baseline(found: list[Row], say: Language) -> Markup:
             ours = [row for row in found if row["direction"] == direction and _name(row, found, say) == name]
             known = sorted((row["nodes"], row["mean_percent"]) for row in ours)
             words = name or say("mean")
-            told = [f"{words}, {say.many(nodes, '{number} node', '{number} nodes')}: {shown_percent(percent)}"
-                    for nodes, percent in known]  # fmt: skip
+            told = [
+                f"{words}, {say.many(nodes, '{number} node', '{number} nodes')}: {shown_percent(percent)}"
+                for nodes, percent in known
+            ]
             if known:
                 drawn.append(Line(words, Look(SERIES[place % len(SERIES)]), known, told))
         if drawn:
@@ -175,10 +180,15 @@ def _around_migration(found: list[Row], say: Language) -> Markup:
                 groups.append((f"{_title(direction, say)}{say(': ')}{words[phase]}", drawn))
     if not groups:
         return Markup("")
-    x = axes.numbers(say("mean latency, as a difference to before the migration"),
-                     [bar.value * 1.15 for _name, group in groups for bar in group], " %")  # fmt: skip
-    legend: Looks = [*((name or say("here"), look) for name, look in looks.items()),
-                     (say("the paper"), Look("reference"))]  # fmt: skip
+    x = axes.numbers(
+        say("mean latency, as a difference to before the migration"),
+        [one.value * 1.15 for _name, group in groups for one in group],
+        " %",
+    )
+    legend: Looks = [
+        *((name or say("here"), look) for name, look in looks.items()),
+        (say("the paper"), Look("reference")),
+    ]
     return figure(say("Latency while VMs migrate, and after"), [("", bars(groups, x))], legend)
 
 
@@ -233,13 +243,35 @@ def _cell_table(found: list[Row], say: Language) -> Markup:
     cells = []
     for row in found:
         parts = (_direction(row, say), _name(row, found, say), words[row["phase"]] if several else "")
-        kept = ("", "") if row["iops_per_vm"] is None else (f"{row['iops_per_vm']:,.1f}",
-                                                           f"{row['asked_iops_per_vm'] or 0:,.0f}")  # fmt: skip
+        kept = (
+            ("", "")
+            if row["iops_per_vm"] is None
+            else (f"{row['iops_per_vm']:,.1f}", f"{row['asked_iops_per_vm'] or 0:,.0f}")
+        )
         name = ", ".join(part for part in parts if part)
-        cells.append((name, f"{row['nodes']:,}", f"{row['vms']:,}", *_latencies(row, ("mean_us", "p50_us", "p95_us",
-                      "p99_us", "p999_us")), *kept, f"{row['failed']:,}"))  # fmt: skip
-    head = ("", say("nodes"), say("VMs"), say("mean, ms"), "p50", "p95", "p99", "p99.9", say("IOPS per VM"),
-            say("asked"), say("failed"))  # fmt: skip
+        cells.append(
+            (
+                name,
+                f"{row['nodes']:,}",
+                f"{row['vms']:,}",
+                *_latencies(row, ("mean_us", "p50_us", "p95_us", "p99_us", "p999_us")),
+                *kept,
+                f"{row['failed']:,}",
+            )
+        )
+    head = (
+        "",
+        say("nodes"),
+        say("VMs"),
+        say("mean, ms"),
+        "p50",
+        "p95",
+        "p99",
+        "p99.9",
+        say("IOPS per VM"),
+        say("asked"),
+        say("failed"),
+    )
     return table(say, timed(say, say("The latencies in figures"), found), head, cells, folded=True)
 
 

@@ -89,15 +89,25 @@ def _times_table(found: list[Row], say: Language) -> Markup:
     cells = []
     for row in found:
         share, paper_s = row.get("share_within"), row.get("paper_s")
-        within = "" if share is None else say("{percent} in {seconds:.3g} s", percent=_percent(share),
-                                              seconds=row["within_s"])  # fmt: skip
+        within = (
+            ""
+            if share is None
+            else say("{percent} in {seconds:.3g} s", percent=_percent(share), seconds=row["within_s"])
+        )
         paper = "" if paper_s is None else say.seconds(paper_s)
         if row.get("paper_share_within") is not None:
             paper += say(", {percent} in 7 s", percent=_percent(row["paper_share_within"]))
         times = ("" if row.get(key) is None else f"{row[key]:.1f}" for key in _TIMES)
         cells.append((label(row, found, _name(row["part"], say)), f"{row['machines']:,}", *times, within, paper))
-    head = ("", say("machines"), say("mean"), *(key[:3] for key in _TIMES[1:-1]), say("max"), say("quick"),
-            say("the paper"))  # fmt: skip
+    head = (
+        "",
+        say("machines"),
+        say("mean"),
+        *(key[:3] for key in _TIMES[1:-1]),
+        say("max"),
+        say("quick"),
+        say("the paper"),
+    )
     caption = say("Seconds in which the memory of machines moved, and what went before")
     return table(say, timed(say, caption, found), head, cells)
 
@@ -122,8 +132,9 @@ def _histograms(tables: Tables, named: str, say: Language) -> Markup:
             rules.insert(0, Rule(entry["paper_s"] / entry["time_factor"], PAPER))
         beyond = sum(found[round(end_s / wide) :])
         note = say("{number:,} more, up to {seconds:g} s", number=beyond, seconds=entry["max_s"] or 0) if beyond else ""
-        title = say("{name}: {number:,}, mean {mean}", name=_name(name, say), number=total,
-                    mean=say.seconds(entry["mean_s"]))  # fmt: skip
+        title = say(
+            "{name}: {number:,}, mean {mean}", name=_name(name, say), number=total, mean=say.seconds(entry["mean_s"])
+        )
         panels.append((title, histogram(shares, wide, x, y, rules, note)))
     factor = tables["migration_totals"][0]["time_factor"]
     legend = [(say("mean here"), _MEAN), (say("mean in {paper}", paper=paper_words(say, factor)), PAPER)]
@@ -174,8 +185,11 @@ def _course(tables: Tables, named: str, say: Language) -> Markup:
         panels.append(("", steps(counts, curve[0]["to_s"], last, y, look, rule)))
     legend: list[tuple[str, Look]] = []
     if nodes:
-        words = {"wait": say("waiting for its drain or its return"), "drain": say("draining"),
-                 "reboot": say("rebooting")}  # fmt: skip
+        words = {
+            "wait": say("waiting for its drain or its return"),
+            "drain": say("draining"),
+            "reboot": say("rebooting"),
+        }
         legend = [(words[kind], Look(colour)) for kind, colour in _LANE_COLOURS.items()]
         panels.append(("", _nodes(nodes, x, words, say)))
     caption = say("From first to last: migrations against the limits, and what each node did")

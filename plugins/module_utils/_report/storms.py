@@ -102,8 +102,11 @@ def _percentiles(found: list[Row], say: Language) -> Markup:
         told = [_told(paper_words(say, factor), vms, at_s, say) for vms, at_s in points]
         drawn.append(Line(paper_words(say, factor), PAPER, points, told))
     x = axes.numbers(say("VMs started at once"), [point[0] for line in drawn for point in line.points])
-    y = axes.seconds(lambda unit: say("from the request until SSH answers, {unit}", unit=say(unit)),
-                     [point[1] for line in drawn for point in line.points], whole=True)  # fmt: skip
+    y = axes.seconds(
+        lambda unit: say("from the request until SSH answers, {unit}", unit=say(unit)),
+        [point[1] for line in drawn for point in line.points],
+        whole=True,
+    )
     caption = timed(say, say("How long VMs took to answer, by how many started at once"), found)
     return figure(caption, [("", lines(drawn, x, y))], [(line.label, line.look) for line in drawn])
 
@@ -133,8 +136,10 @@ def _curves(found: list[Row], say: Language) -> t.Iterator[Markup]:
         Line(say("{vms:,} VMs", vms=vms), looks[run], points, end=f"{vms:,}", markers=False)
         for (run, vms), points in curves.items()
     ]
-    x = axes.seconds(lambda unit: say("since the request, {unit}", unit=say(unit)),
-                     [point[0] for line in drawn for point in line.points])  # fmt: skip
+    x = axes.seconds(
+        lambda unit: say("since the request, {unit}", unit=say(unit)),
+        [point[0] for line in drawn for point in line.points],
+    )
     y = axes.numbers(say("VMs that answer"), [point[1] for line in drawn for point in line.points])
     caption = timed(say, say("How many VMs answered when; each curve bears the number that started"), found)
     legend = list(looks.items()) if len(looks) > 1 else []
@@ -143,8 +148,16 @@ def _curves(found: list[Row], say: Language) -> t.Iterator[Markup]:
 
 def _table(found: list[Row], say: Language) -> Markup:
     keys = ("total_s", "mean_s", *_PERCENTILES, "running_p99_s")
-    head = ("", say("answered"), say("failed"), say("the last VM"), say("mean"), *(key[:3] for key in _PERCENTILES),
-            say("running, p99"), say("the paper"))  # fmt: skip
+    head = (
+        "",
+        say("answered"),
+        say("failed"),
+        say("the last VM"),
+        say("mean"),
+        *(key[:3] for key in _PERCENTILES),
+        say("running, p99"),
+        say("the paper"),
+    )
     cells = [
         (
             label(row, found, say("{vms:,} VMs", vms=row["vms"])),

@@ -144,8 +144,9 @@ def _rolled_pictures(found: list[Row], say: Language) -> t.Iterator[Markup]:
             words = f"{row['node']}: {say.seconds(row['end_s'] - row['began_s'])}"
             pool = groups.setdefault(row["pool"], [])
             pool.append(Span(_free_lane(pool, row["began_s"]), row["began_s"], row["end_s"], "bar", words))
-        x = axes.seconds(lambda unit: say("since the first node, {unit}", unit=say(unit)),
-                         [row["end_s"] for row in ours])  # fmt: skip
+        x = axes.seconds(
+            lambda unit: say("since the first node, {unit}", unit=say(unit)), [row["end_s"] for row in ours]
+        )
         caption = say("When each node was rolled, by pool")
         label = say.many(len(ours), "{number} node", "{number} nodes")
         yield figure(_of_run(caption, run, found), [("", lanes(dict(sorted(groups.items())), x, label))])

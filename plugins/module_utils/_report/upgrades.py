@@ -53,15 +53,21 @@ def draw(tables: Tables, say: Language) -> list[Markup]:
 def _picture(found: list[Row], caption: Markup, say: Language) -> Markup:
     groups: list[tuple[str, list[Bar]]] = []
     for row in found:
-        parts = (("control_plane_s", say("control plane"), "bar-deep"), ("pools_s", say("pools"), "bar"),
-                 ("total_s", say("whole"), "s1"))  # fmt: skip
-        drawn = [Bar(row[key], f"{words} {say.seconds(row[key])}", Look(colour))
-                 for key, words, colour in parts if row[key] is not None]  # fmt: skip
+        parts = (
+            ("control_plane_s", say("control plane"), "bar-deep"),
+            ("pools_s", say("pools"), "bar"),
+            ("total_s", say("whole"), "s1"),
+        )
+        drawn = [
+            Bar(row[key], f"{words} {say.seconds(row[key])}", Look(colour))
+            for key, words, colour in parts
+            if row[key] is not None
+        ]
         paper_s = row["paper_s"] / (row["time_factor"] or 1)
         kind = {"minor": say("the paper's minor upgrade"), "major": say("the paper's major upgrade")}[row["kind"]]
         drawn.append(Bar(paper_s, f"{kind} {say.seconds(paper_s)}", Look("reference")))
         groups.append((label(row, found, f"{row['from']} → {row['to']}"), drawn))
-    durations = [bar.value for _name, group in groups for bar in group]
+    durations = [one.value for _name, group in groups for one in group]
     x = axes.seconds(lambda unit: say("duration, {unit}", unit=say(unit)), durations, whole=True)
     compressed = [factor for factor in time_factors(found) if factor != 1]
     note = say("The paper's durations are compressed alike") if compressed else ""

@@ -150,27 +150,35 @@ class Left:
             if guest.target_pod == pod.name:
                 return True, None  # on its way here; it is asked to leave again as soon as it has arrived
             return True, _blocker(
-                pod, f"vm {name}", f"virtual machine {name} is on {guest.node or 'no node'} now, but its old pod stays",
+                pod,
+                f"vm {name}",
+                f"virtual machine {name} is on {guest.node or 'no node'} now, but its old pod stays",
                 "Delete this pod",
-            )  # fmt: skip
+            )
         if guest.strategy == "External":
             return True, _blocker(
-                pod, f"vm {name}", f"the eviction strategy External leaves virtual machine {name} to somebody else",
+                pod,
+                f"vm {name}",
+                f"the eviction strategy External leaves virtual machine {name} to somebody else",
                 "Let its own controller move it, or shut it down",
-            )  # fmt: skip
+            )
         if guest.strategy == "None" or (not guest.migratable and guest.strategy == "LiveMigrateIfPossible"):
             return False, None
         if not guest.migratable:
             return True, _blocker(
-                pod, f"vm {name}", f"virtual machine {name} cannot live-migrate: {guest.why_not}",
+                pod,
+                f"vm {name}",
+                f"virtual machine {name} cannot live-migrate: {guest.why_not}",
                 "Shut it down, or set its evictionStrategy to None or LiveMigrateIfPossible",
-            )  # fmt: skip
+            )
         trouble = self.stranded.get(guest.uid) or guest.failure
         if trouble:
             return True, _blocker(
-                pod, f"vm {name}", f"the live migration of virtual machine {name} fails: {trouble}",
+                pod,
+                f"vm {name}",
+                f"the live migration of virtual machine {name} fails: {trouble}",
                 "Give it a node that it can move to, or shut it down",
-            )  # fmt: skip
+            )
         return guest.evacuating or bool(guest.strategy), None
 
 

@@ -53,8 +53,13 @@ class Fleet:
     def start(self, **options: t.Any) -> subprocess.Popen[str]:
         """Begin a run in a process group of its own."""
         task = {"virtscale.tuning.vm_fleet": {**self.arguments, **options}, "register": "found"}
-        keep = {"ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": str(self.directory / "found.json"),
-                                         "mode": "0600"}}  # fmt: skip
+        keep = {
+            "ansible.builtin.copy": {
+                "content": "{{ found | to_json }}",
+                "dest": str(self.directory / "found.json"),
+                "mode": "0600",
+            }
+        }
         play = {
             "hosts": "localhost",
             "connection": "local",
@@ -68,8 +73,9 @@ class Fleet:
         path = self.directory / "play.yml"
         path.write_text(json.dumps([play]))
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", str(path)]
-        return subprocess.Popen(command, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                start_new_session=True)  # fmt: skip
+        return subprocess.Popen(
+            command, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
 
     def run(self, **options: t.Any) -> Object:
         """Run it to its end, and return what the module returned."""
@@ -112,8 +118,11 @@ class Fleet:
     def leftovers(self) -> list[str]:
         """Return whatever is still there of it."""
         kinds = (VIRTUAL_MACHINES, DATA_VOLUMES, DEPLOYMENTS, PODS, NAMESPACES)
-        return [f"{kind.plural}/{item['metadata']['name']}" for kind in kinds
-                for item in self.client.list(kind, None, self.mark).items]  # fmt: skip
+        return [
+            f"{kind.plural}/{item['metadata']['name']}"
+            for kind in kinds
+            for item in self.client.list(kind, None, self.mark).items
+        ]
 
     @property
     def mark(self) -> str:

@@ -86,22 +86,35 @@ class Hosts:
     def begin(self, *flags: str, **options: t.Any) -> subprocess.Popen[str]:
         """Begin a measurement."""
         arguments: Object = {
-            "vms_per_node": 1, "runtime_s": 4, "ramp_s": 1, "dataset": SHAPE, "directory": f"{self.mount}/latency",
-            "key_file": f"{self.root}/key", "port": PORT, **options,
-        }  # fmt: skip
+            "vms_per_node": 1,
+            "runtime_s": 4,
+            "ramp_s": 1,
+            "dataset": SHAPE,
+            "directory": f"{self.mount}/latency",
+            "key_file": f"{self.root}/key",
+            "port": PORT,
+            **options,
+        }
         tasks = [
             {"virtscale.tuning.io_latency": arguments, "register": "found"},
-            {"ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": f"{self.root}/found.json",
-                                      "mode": "0600"}, "check_mode": False},
-        ]  # fmt: skip
+            {
+                "ansible.builtin.copy": {
+                    "content": "{{ found | to_json }}",
+                    "dest": f"{self.root}/found.json",
+                    "mode": "0600",
+                },
+                "check_mode": False,
+            },
+        ]
         variables = {"virtscale_artifacts_dir": f"{self.root}/artifacts", "ansible_python_interpreter": sys.executable}
         play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": tasks}
         (self.root / "play.yml").write_text(json.dumps([play]))
         (self.root / "found.json").unlink(missing_ok=True)
         playbook = str(Path(sys.executable).with_name("ansible-playbook"))
         command = [playbook, "-i", "localhost,", *flags, f"{self.root}/play.yml"]
-        return subprocess.Popen(command, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                start_new_session=True)  # fmt: skip
+        return subprocess.Popen(
+            command, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
 
     def measure(self, *flags: str, **options: t.Any) -> Object:
         """Measure, and return what the module returned and, under ``told``, what was shown."""

@@ -112,8 +112,9 @@ def test_all_kinds_are_deployed_again_and_removed(client: LabClient, fleet: t.Ca
     assert one.machines() == before
 
     # What somebody else puts into a namespace keeps that one, and only that one.
-    client.create(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap",
-                                "metadata": {"name": "theirs", "namespace": "c-all-02"}})  # fmt: skip
+    client.create(
+        CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "c-all-02"}}
+    )
     gone = one.run(state="absent", groups=[], pods=0)
     assert one.leftovers() == ["namespaces/c-all-02"]
     assert any("configmaps/theirs" in row["why"] for row in gone["rows"])
@@ -143,7 +144,10 @@ def test_what_fails_is_named_and_the_rest_goes_on(fleet: t.Callable[..., Fleet])
     (series,) = told["series"]
     failed = {failure["group"]: (failure["stage"], failure["reason"]) for failure in series["failed"]}
     assert {group: stage for group, (stage, _why) in failed.items()} == {
-        "unclonable": "clone", "refused": "create", "unplaceable": "start"}  # fmt: skip
+        "unclonable": "clone",
+        "refused": "create",
+        "unplaceable": "start",
+    }
     assert "the pool is full" in failed["unclonable"][1]
     assert "is greater than spec.template.spec.domain.resources.limits.memory" in failed["refused"][1]
     assert "nodes are available" in failed["unplaceable"][1]

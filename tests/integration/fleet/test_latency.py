@@ -144,9 +144,14 @@ def test_a_fleet_before_during_and_after_migrations(hosts: Hosts, fleet: LabClie
     for item in _instances(fleet):
         hosts.start(item["status"]["interfaces"][0]["ipAddress"])
     options: Object = {
-        "fleet": FLEET, "groups": ["rhel"], "kubeconfig": str(LAB / "kubeconfig"), "measure": ["migration"],
-        "nodes": [VMS], "directions": ["write"], "migration_limit_s": 300,
-    }  # fmt: skip
+        "fleet": FLEET,
+        "groups": ["rhel"],
+        "kubeconfig": str(LAB / "kubeconfig"),
+        "measure": ["migration"],
+        "nodes": [VMS],
+        "directions": ["write"],
+        "migration_limit_s": 300,
+    }
     pending = hosts.measure(**options)
     assert [row["status"] for row in pending["rows"]] == ["pending"] and not pending["changed"]
 

@@ -87,9 +87,16 @@ def test_all_disks_must_be_cloned() -> None:
 
 @pytest.mark.parametrize(
     "runs, printable, settled",
-    [(True, "Running", True), (True, "Stopped", False), (False, "Stopped", True), (False, "Stopping", False),
-     (False, "Running", False), (None, "Running", True), (None, "Stopped", True)],
-)  # fmt: skip
+    [
+        (True, "Running", True),
+        (True, "Stopped", False),
+        (False, "Stopped", True),
+        (False, "Stopping", False),
+        (False, "Running", False),
+        (None, "Running", True),
+        (None, "Stopped", True),
+    ],
+)
 def test_when_a_machine_is_settled(runs: bool | None, printable: str, settled: bool) -> None:
     found = machine(clones=0, runs=runs)
     found.see_machine(vm(printable), NOON + 5, late=False)

@@ -63,8 +63,10 @@ def test_warnings_of_clones(groups: list[Object], options: Object, expected: lis
         assert text.startswith(beginning)
 
 
-@pytest.mark.parametrize("vms, strategy, words", [(101, "csi-clone", "BZ 2055595"), (100, "csi-clone", None),
-                                                  (500, "copy", "copies whole disks, 500 of them")])  # fmt: skip
+@pytest.mark.parametrize(
+    "vms, strategy, words",
+    [(101, "csi-clone", "BZ 2055595"), (100, "csi-clone", None), (500, "copy", "copies whole disks, 500 of them")],
+)
 def test_warnings_of_the_clone_strategy(vms: int, strategy: str, words: str | None) -> None:
     found = warnings(rhel(vms), found=survey(rhel(vms), strategy=strategy), batch_size=10)
     assert [text for text in found if words and words in text] if words else found == []
@@ -119,7 +121,7 @@ def test_golden_images_that_will_not_do(image: GoldenImage, words: str) -> None:
         ({"series": [{"mode": "at_once"}, {"mode": "at_once"}]}, "of ways that differ"),
         ({"groups": [{"name": "own", "vms": 1, "template": {"kind": "Pod"}}]}, "whole manifest of a VirtualMachine"),
     ],
-)  # fmt: skip
+)
 def test_requests_that_are_refused(change: Object, words: str) -> None:
     with pytest.raises(InvalidValue) as refusal:
         parse_fleet(arguments([rhel(1)], **change) if "groups" not in change else arguments(**change))
@@ -134,8 +136,11 @@ def test_manifests_have_names_marks_and_sources_of_their_own() -> None:
     volumes = [item["spec"]["dataVolumeTemplates"][0] for item in made]
     assert [one["metadata"]["name"] for one in volumes] == ["f-rhel-0001", "f-rhel-0002", "f-rhel-0003"]
     assert [one["spec"]["source"]["pvc"]["name"] for one in volumes] == ["even", "odd", "even"]
-    marks = {"tuning.virtscale/fleet": "f", "tuning.virtscale/group": "rhel",
-             "app.kubernetes.io/managed-by": "virtscale.tuning"}  # fmt: skip
+    marks = {
+        "tuning.virtscale/fleet": "f",
+        "tuning.virtscale/group": "rhel",
+        "app.kubernetes.io/managed-by": "virtscale.tuning",
+    }
     for item in (made[0], made[0]["spec"]["template"], volumes[0]):
         assert marks.items() <= item["metadata"]["labels"].items()
     assert made[0]["spec"]["runStrategy"] == "Always"

@@ -245,7 +245,10 @@ def test_a_series_compares_ways_and_goes_on_after_a_kill(tmp_path: Path) -> None
         told = await site.run(rhel(6), series=ways)
         series = told["fleet"]["series"]
         assert [(way["label"], way["measured"]) for way in series] == [
-            ("batches of 2", 6), ("at once", 6), ("20 per second", 6)]  # fmt: skip
+            ("batches of 2", 6),
+            ("at once", 6),
+            ("20 per second", 6),
+        ]
         asked = [float(row["asked_s"]) for row in site.timings("f-20-per-second.csv")]
         # Never faster; on a busy machine slower.
         assert asked[-1] - asked[0] >= 5 / 20 - 0.02
@@ -263,14 +266,14 @@ def test_only_what_the_fleet_has_made_is_removed(tmp_path: Path) -> None:
         theirs = {"name": "f-theirs", "namespace": "f-01", "labels": {"tuning.virtscale/fleet": "f"}}
         site.cluster.put(VIRTUAL_MACHINES, {"metadata": theirs, "spec": {"runStrategy": "Halted"}})
         preview = await site.preview(state="absent")
-        assert preview["lines"] == [
-            "f: would remove 3 Deployments, 1 RoleBinding, 1 Role, 6 VMs, 3 namespaces"]  # fmt: skip
+        assert preview["lines"] == ["f: would remove 3 Deployments, 1 RoleBinding, 1 Role, 6 VMs, 3 namespaces"]
         told = await site.run(state="absent")
         assert set(site.cluster.machines()) == {"f-theirs", "other-fedora-0001", "other-fedora-0002"}
         assert {"f-01", "other-00"} <= set(site.cluster.of(NAMESPACES))
         assert not {"f-00", "f-02"} & set(site.cluster.of(NAMESPACES))
         assert [row["why"] for row in told["rows"] if row["status"] == "note"] == [
-            "stays: virtualmachines/f-theirs is in it"]  # fmt: skip
+            "stays: virtualmachines/f-theirs is in it"
+        ]
         assert (await site.run(state="absent"))["changed"] is False
 
     on_a_cluster(tmp_path, test)
@@ -282,7 +285,8 @@ def test_machines_of_other_namespaces_may_be_cloned(tmp_path: Path) -> None:
         (binding,) = site.cluster.of(ROLE_BINDINGS).values()
         assert binding["metadata"]["namespace"] == "default"
         assert {subject["name"] for subject in binding["subjects"]} == {
-            f"system:serviceaccounts:f-{number:02d}" for number in range(3)}  # fmt: skip
+            f"system:serviceaccounts:f-{number:02d}" for number in range(3)
+        }
 
     on_a_cluster(tmp_path, test)
 

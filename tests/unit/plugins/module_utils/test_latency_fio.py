@@ -49,12 +49,18 @@ def _changed(**changes: object) -> str:
         ("{\n}", "read", "no JSON of one job"),
         ('{\n "jobs": []}', "read", "no JSON of one job"),
         (_recorded("read-1"), "write", "made no request"),
-        ("fio: pid=0, err=28/file:io.c, error=No space left on device\n" + _changed(error=28), "read",
-         "fio failed with error 28: pid=0, err=28/file:io.c, error=No space left on device"),
-        (_changed(read={"iops": 1, "total_ios": 1, "runtime": 1, "lat_ns": {"N": 1, "mean": 1, "min": 1, "max": 1}}),
-         "read", "fio-3.33 writes no histogram"),
+        (
+            "fio: pid=0, err=28/file:io.c, error=No space left on device\n" + _changed(error=28),
+            "read",
+            "fio failed with error 28: pid=0, err=28/file:io.c, error=No space left on device",
+        ),
+        (
+            _changed(read={"iops": 1, "total_ios": 1, "runtime": 1, "lat_ns": {"N": 1, "mean": 1, "min": 1, "max": 1}}),
+            "read",
+            "fio-3.33 writes no histogram",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_report_says_why(text, direction, says):
     with pytest.raises(FioError) as failure:
         parse_report(text, direction)

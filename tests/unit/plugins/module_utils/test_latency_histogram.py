@@ -93,8 +93,14 @@ def test_microseconds_keep_nanoseconds():
 
 @pytest.mark.parametrize(
     ("value", "base", "more"),
-    [(188.0, 100.0, 88.0), (70.0, 100.0, -30.0), (100.0004, 100.0, 0.0), (None, 1.0, None), (1.0, None, None),
-     (1.0, 0.0, None)],
-)  # fmt: skip
+    [
+        (188.0, 100.0, 88.0),
+        (70.0, 100.0, -30.0),
+        (100.0004, 100.0, 0.0),
+        (None, 1.0, None),
+        (1.0, None, None),
+        (1.0, 0.0, None),
+    ],
+)
 def test_percent_more(value, base, more):
     assert percent_more(value, base) == more

@@ -26,9 +26,15 @@ def _fleet(nodes: int, vms: int) -> list[Target]:
 
 @pytest.mark.parametrize(
     ("nodes", "counts"),
-    [(1, [1]), (2, [1, 2]), (3, [1, 2]), (24, [1, 2, 4, 8, 16]), (64, [1, 2, 4, 8, 16, 32, 64]),
-     (100, [1, 2, 4, 8, 16, 32, 64])],
-)  # fmt: skip
+    [
+        (1, [1]),
+        (2, [1, 2]),
+        (3, [1, 2]),
+        (24, [1, 2, 4, 8, 16]),
+        (64, [1, 2, 4, 8, 16, 32, 64]),
+        (100, [1, 2, 4, 8, 16, 32, 64]),
+    ],
+)
 def test_the_series_doubles_up_to_64_nodes(nodes, counts):
     found = steps(_fleet(nodes, 15), 15, ())
     assert [step.nodes for step in found] == counts

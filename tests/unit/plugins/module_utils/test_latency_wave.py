@@ -144,8 +144,9 @@ def test_those_that_take_too_long_are_taken_back_and_told():
     assert "run-1-0002" in api.deleted
 
 
-@pytest.mark.parametrize(("run", "name"), [("20260801T120000Z-latency", "20260801t120000z-latency-1-0001"),
-                                           ("My_run.2", "my-run-2-1-0001")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("run", "name"), [("20260801T120000Z-latency", "20260801t120000z-latency-1-0001"), ("My_run.2", "my-run-2-1-0001")]
+)
 def test_names_are_those_that_the_api_takes(run, name):
     api = Api()
     api.refused = {"rhel-0002": "no"}

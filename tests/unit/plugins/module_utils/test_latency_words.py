@@ -25,12 +25,30 @@ def _cell(phase: str, profile: str, direction: str, nodes: int, mean_us: float |
     asked = {"baseline": 1, "load": 1000}[profile]
     known = None if mean_us is None else mean_us * 2
     return {
-        "phase": phase, "profile": profile, "direction": direction, "nodes": nodes, "vms": 15 * nodes,
-        "vms_measured": 0 if mean_us is None else 15 * nodes, "vms_per_node": 15, "asked_iops_per_vm": asked,
-        "iops_per_vm": None if mean_us is None else float(asked), "replicas": None, "pool": None, "mean_us": mean_us,
-        "p50_us": mean_us, "p95_us": known, "p99_us": known, "p999_us": known, "min_us": mean_us, "max_us": known,
-        "requests": 0 if mean_us is None else 900, "start_spread_s": 0.1, "slow": [], "failed": [], **more,
-    }  # fmt: skip
+        "phase": phase,
+        "profile": profile,
+        "direction": direction,
+        "nodes": nodes,
+        "vms": 15 * nodes,
+        "vms_measured": 0 if mean_us is None else 15 * nodes,
+        "vms_per_node": 15,
+        "asked_iops_per_vm": asked,
+        "iops_per_vm": None if mean_us is None else float(asked),
+        "replicas": None,
+        "pool": None,
+        "mean_us": mean_us,
+        "p50_us": mean_us,
+        "p95_us": known,
+        "p99_us": known,
+        "p999_us": known,
+        "min_us": mean_us,
+        "max_us": known,
+        "requests": 0 if mean_us is None else 900,
+        "start_spread_s": 0.1,
+        "slow": [],
+        "failed": [],
+        **more,
+    }
 
 
 # The reference architecture's own story: idle all the same, reads quicker and writes slower under load.
@@ -50,13 +68,31 @@ _MOVED = [
     _cell("after", "load", "read", 4, 700.0),
 ]
 _WAVES = [
-    {"profile": "baseline", "direction": "read", "pool": None, "wave_s": 60.0, "run": {"count": 30, "mean_s": 10.0},
-     "failed": []},
-    {"profile": "load", "direction": "read", "pool": None, "wave_s": 65.0, "run": {"count": 10, "mean_s": 10.2},
-     "failed": [{"vm": "vms/rhel-0007", "reason": "no room"}]},
-    {"profile": "load", "direction": "write", "pool": None, "wave_s": 65.0, "run": {"count": 30, "mean_s": 10.6},
-     "failed": []},
-]  # fmt: skip
+    {
+        "profile": "baseline",
+        "direction": "read",
+        "pool": None,
+        "wave_s": 60.0,
+        "run": {"count": 30, "mean_s": 10.0},
+        "failed": [],
+    },
+    {
+        "profile": "load",
+        "direction": "read",
+        "pool": None,
+        "wave_s": 65.0,
+        "run": {"count": 10, "mean_s": 10.2},
+        "failed": [{"vm": "vms/rhel-0007", "reason": "no room"}],
+    },
+    {
+        "profile": "load",
+        "direction": "write",
+        "pool": None,
+        "wave_s": 65.0,
+        "run": {"count": 30, "mean_s": 10.6},
+        "failed": [],
+    },
+]
 
 
 def _latency(cells: list[Json], waves: t.Sequence[Json] = ()) -> Json:

@@ -50,20 +50,41 @@ def many_lanes(number: int) -> Drawing:
 DRAWINGS: dict[str, Drawing] = {
     "lines": lines([Line("p50", Look("q1"), [(100, 102), (1000, 1065)], end="1,000")], X, Y, [Rule(900, PAPER, "")]),
     "one point": lines([Line("p50", Look("s1"), [(4, 0.6)])], axes.doublings("nodes", [4]), axes.numbers("ms", [0.6])),
-    "falling": lines([Line("read", Look("s1"), [(1, -2), (64, -28)])], axes.doublings("nodes", [1, 64]),
-                     axes.numbers("change", [-28, 88], " %"), [Rule(0, Look("soft"))]),
-    "bars": bars([("planned", [Bar(87.1, "87.1", Look("bar"))]), ("out", [Bar(310, "310", Look("overridden"))])],
-                 axes.numbers("PGs", [255, 310]), [Rule(250, Look("failed"), "limit 250")]),
-    "both ways": bars([("read", [Bar(-30, "−30 %", Look("s1"))]), ("write", [Bar(88, "+88 %", Look("s2"))])],
-                      axes.numbers("change", [-30, 88], " %")),
+    "falling": lines(
+        [Line("read", Look("s1"), [(1, -2), (64, -28)])],
+        axes.doublings("nodes", [1, 64]),
+        axes.numbers("change", [-28, 88], " %"),
+        [Rule(0, Look("soft"))],
+    ),
+    "bars": bars(
+        [("planned", [Bar(87.1, "87.1", Look("bar"))]), ("out", [Bar(310, "310", Look("overridden"))])],
+        axes.numbers("PGs", [255, 310]),
+        [Rule(250, Look("failed"), "limit 250")],
+    ),
+    "both ways": bars(
+        [("read", [Bar(-30, "−30 %", Look("s1"))]), ("write", [Bar(88, "+88 %", Look("s2"))])],
+        axes.numbers("change", [-30, 88], " %"),
+    ),
     "one column": many_columns(1),
     "columns": many_columns(400),
     "lanes": many_lanes(300),
-    "histogram": histogram([(10.0, "a"), (0.0, "b"), (90.0, "c")], 2, axes.seconds(str, [6]), axes.numbers("", [90]),
-                           [Rule(1.5, PAPER), Rule(99, PAPER)], "4 more"),
-    "steps": steps([0, 5, 21], 10, axes.seconds(str, [30]), axes.numbers("", [21]), Look("bar"),
-                   Rule(20, Look("failed"), "limit 20")),
-}  # fmt: skip
+    "histogram": histogram(
+        [(10.0, "a"), (0.0, "b"), (90.0, "c")],
+        2,
+        axes.seconds(str, [6]),
+        axes.numbers("", [90]),
+        [Rule(1.5, PAPER), Rule(99, PAPER)],
+        "4 more",
+    ),
+    "steps": steps(
+        [0, 5, 21],
+        10,
+        axes.seconds(str, [30]),
+        axes.numbers("", [21]),
+        Look("bar"),
+        Rule(20, Look("failed"), "limit 20"),
+    ),
+}
 
 
 def text_of(root: ElementTree.Element) -> list[str]:

@@ -67,8 +67,11 @@ def test_a_storm_is_beside_the_papers_figures() -> None:
 def test_the_papers_figures_are_compressed_as_the_cluster_is() -> None:
     root = drawn(storm=storm(factor=10.0))
     assert "the paper, compressed 10 times alike, 1,000 VMs: 1 min 46 s" in titles(root)
-    assert all("compressed 10 times: 1 s here stands for 10 s" in told(caption) for caption in root.iter("figcaption")
-               if "failures" not in told(caption))  # fmt: skip
+    assert all(
+        "compressed 10 times: 1 s here stands for 10 s" in told(caption)
+        for caption in root.iter("figcaption")
+        if "failures" not in told(caption)
+    )
 
 
 def test_machines_that_failed_are_named_and_counted_apart() -> None:
@@ -98,8 +101,9 @@ def test_latency_is_told_as_changes_beside_the_papers() -> None:
     assert {row["paper_percent"] for row in tables["latency_differences"]} == {-30.0, 88.0}
     root = drawn(latency=latency())
     assert "3 replicas, 64 nodes: −28.0 %" in titles(root)
-    assert any(row.startswith("write, under load, during the migration") and "+12.1 % +13 %" in row
-               for row in rows(root))  # fmt: skip
+    assert any(
+        row.startswith("write, under load, during the migration") and "+12.1 % +13 %" in row for row in rows(root)
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,8 +126,15 @@ def without(data: Json, *path: t.Any) -> Json:
     return changed
 
 
-NOBODY: Json = {"vms": 10, "answered": 0, "failed": [{"vm": "a/b", "stage": "start", "reason": ""}], "total_s": None,
-                "running": {"count": 0}, "answering": {"count": 0}, "curve": []}  # fmt: skip
+NOBODY: Json = {
+    "vms": 10,
+    "answered": 0,
+    "failed": [{"vm": "a/b", "stage": "start", "reason": ""}],
+    "total_s": None,
+    "running": {"count": 0},
+    "answering": {"count": 0},
+    "curve": [],
+}
 SOME: Json = {"label": "all at once", "mode": "at_once", "vms": 5}
 
 

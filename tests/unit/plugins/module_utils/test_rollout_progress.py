@@ -52,8 +52,12 @@ def test_what_was_not_seen_is_null() -> None:
         cluster = snapshot([node("a", **change)], [pool()])
         seen.observe(cluster, cluster.pools["zone-0"], now)
     assert seen.nodes["a"].as_result() == {
-        "node": "a", "total_s": 70, "cordoned_s": 70, "drain_s": None, "reboot_s": None,
-    }  # fmt: skip
+        "node": "a",
+        "total_s": 70,
+        "cordoned_s": 70,
+        "drain_s": None,
+        "reboot_s": None,
+    }
 
 
 def test_a_line_comes_when_something_changed_or_after_a_while() -> None:

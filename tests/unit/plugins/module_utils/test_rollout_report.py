@@ -56,9 +56,12 @@ def outcome_of(cluster: Snapshot, failure: str | None = None, **seen: t.Any) -> 
 
 
 ROLLED: dict[str, t.Any] = {
-    "released": True, "began": 10.0, "ended": 70.5, "max_unavailable_seen": 1,
+    "released": True,
+    "began": 10.0,
+    "ended": 70.5,
+    "max_unavailable_seen": 1,
     "nodes": {name: NodeTimes(name, "zone-0", selected=10, done=40) for name in "ab"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +88,11 @@ def test_a_run_reports_what_came_of_each_pool(
 def test_each_nodes_times_are_returned() -> None:
     [told] = result(outcome_of(DONE, **ROLLED))["pools"]
     assert told["nodes"][0] == {
-        "node": "a", "began_s": 0, "total_s": 30, "cordoned_s": None, "drain_s": None, "reboot_s": None,
-    }  # fmt: skip
+        "node": "a",
+        "began_s": 0,
+        "total_s": 30,
+        "cordoned_s": None,
+        "drain_s": None,
+        "reboot_s": None,
+    }
     assert (told["seconds"], told["max_unavailable_seen"]) == (60.5, 1)

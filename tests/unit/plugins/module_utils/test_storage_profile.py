@@ -72,9 +72,15 @@ def test_copies_fit_to_the_byte(replicas: int | None, clones: int, enough: bool,
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (40 * GIB, "40.0 GiB"), (2000 * 40 * GIB, "78.1 TiB"),
-     (1 << 62, "4096.0 PiB")],
-)  # fmt: skip
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (40 * GIB, "40.0 GiB"),
+        (2000 * 40 * GIB, "78.1 TiB"),
+        (1 << 62, "4096.0 PiB"),
+    ],
+)
 def test_bytes_are_told_in_the_largest_unit(count: int, words: str) -> None:
     assert describe_bytes(count) == words
 
