@@ -16,11 +16,17 @@ import json
 import random
 import time
 import typing as t
-from urllib.parse import quote, urlencode
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk_session import BulkSession, import_aiohttp
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk_watch import Heard, follow
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk_wire import (
+    NotSentAgain,
+    encoded,
+    refusal_of,
+    retry_after_s,
+    target_of,
+    words,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError, Object, Resource
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.settings import connection_settings
 
@@ -35,8 +41,6 @@ _PAGE_SIZE = 250
 _PAUSE_S = (0.2, 5.0)
 # A server that has just started refuses for so long what it serves later: kinds of custom resources, roles.
 _STARTING_S = 20.0
-# Longer pauses are not taken from a server.
-_RETRY_AFTER_MAX_S = 60.0
 
 Mine = t.Callable[[Object], bool]
 
@@ -221,22 +225,22 @@ class BulkClient:
                 f"The websocket {path} was refused: {error.message} (HTTP {error.status}).", error.status
             ) from error
         except (self._aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
-            raise KubeError(f"{self.host} did not open the websocket {path}: {_words(error)}.", 0) from error
+            raise KubeError(f"{self.host} did not open the websocket {path}: {words(error)}.", 0) from error
 
     @contextlib.asynccontextmanager
     async def stream(self, path: str, query: t.Mapping[str, str], read_timeout_s: float) -> t.AsyncIterator[t.Any]:
         """Open a GET and yield aiohttp's response, its body unread; what breaks while it is read is a KubeError too."""
         self.requests += 1
         timeout = self._aiohttp.ClientTimeout(total=None, sock_read=read_timeout_s)
-        target = _target(path, query)
+        target = target_of(path, query)
         try:
             async with self._session.request("GET", target, {"Accept": JSON}, timeout=timeout) as response:
                 if response.status >= 300:
-                    raise await _refusal("GET", path, response)
+                    raise await refusal_of("GET", path, response)
                 self.answered()
                 yield response
         except (self._aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
-            raise KubeError(f"{self.host} broke off GET {path}: {_words(error)}.", 0) from error
+            raise KubeError(f"{self.host} broke off GET {path}: {words(error)}.", 0) from error
 
     def answered(self) -> None:
         """Note that the API answers."""
@@ -264,14 +268,14 @@ class BulkClient:
         *,
         lost_is_safe: bool,
     ) -> Object:
-        content = body if isinstance(body, bytes) or body is None else _encoded(body)
+        content = body if isinstance(body, bytes) or body is None else encoded(body)
         headers = {"Accept": accept} if content is None else {"Accept": accept, "Content-Type": content_type}
-        target, end, pause_s = _target(path, query), time.monotonic() + self._patience_s, _PAUSE_S[0]
+        target, end, pause_s = target_of(path, query), time.monotonic() + self._patience_s, _PAUSE_S[0]
         while True:
             try:
                 async with self._places:
                     return await self._once(method, path, target, content, headers)
-            except _NotSentAgain as error:
+            except NotSentAgain as error:
                 failed = error
             if not (failed.refused_early or lost_is_safe) or not self.passes(failed.why) or time.monotonic() > end:
                 raise failed.why from failed
@@ -290,56 +294,18 @@ class BulkClient:
         try:
             async with self._session.request(method, target, headers, data=content, timeout=timeout) as response:
                 if response.status >= 300:
-                    refusal = await _refusal(method, path, response)
+                    refusal = await refusal_of(method, path, response)
                     # 429 is said before anything is done; of 5xx nobody knows who said it, and when.
-                    raise _NotSentAgain(refusal, refusal.status < 500, _retry_after(response))
+                    raise NotSentAgain(refusal, refusal.status < 500, retry_after_s(response))
                 answered = await response.read()
                 # Subresources that only accept a request answer with nothing.
                 answer: Object = json.loads(answered) if answered else {}
         except self._aiohttp.ClientConnectorError as error:
-            raise _NotSentAgain(self._lost(method, path, error), True) from error
+            raise NotSentAgain(self._lost(method, path, error), True) from error
         except (self._aiohttp.ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
-            raise _NotSentAgain(self._lost(method, path, error), False) from error
+            raise NotSentAgain(self._lost(method, path, error), False) from error
         self.answered()
         return answer
 
     def _lost(self, method: str, path: str, error: BaseException) -> KubeError:
-        return KubeError(f"{self.host} did not answer {method} {path}: {_words(error)}.", 0)
-
-
-class _NotSentAgain(TuningError):
-    """One attempt failed: why, whether surely nothing was done by it, and the pause that the server asks for."""
-
-    def __init__(self, why: KubeError, refused_early: bool, retry_after_s: float | None = None) -> None:
-        super().__init__(str(why))
-        self.why, self.refused_early, self.retry_after_s = why, refused_early, retry_after_s
-
-
-def _encoded(body: Object) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode()
-
-
-def _target(path: str, query: t.Mapping[str, str] | None) -> str:
-    return f"{path}?{urlencode(query, quote_via=quote)}" if query else path
-
-
-async def _refusal(method: str, path: str, response: t.Any) -> KubeError:
-    """Return a refusal with the API's own message, without the quoting around it."""
-    body = (await response.read()).decode(errors="replace")
-    try:
-        message = json.loads(body)["message"]
-    except (ValueError, KeyError, TypeError):
-        message = body or response.reason
-    text = str(message).strip().rstrip(".")
-    return KubeError(f"{method} {path} was refused: {text} (HTTP {response.status}).", response.status)
-
-
-def _retry_after(response: t.Any) -> float | None:
-    try:
-        return min(max(0.0, float(response.headers["Retry-After"])), _RETRY_AFTER_MAX_S)
-    except (KeyError, ValueError):
-        return None
-
-
-def _words(error: BaseException) -> str:
-    return str(error).rstrip(".") or type(error).__name__
+        return KubeError(f"{self.host} did not answer {method} {path}: {words(error)}.", 0)

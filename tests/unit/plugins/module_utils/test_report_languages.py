@@ -26,7 +26,7 @@ def texts(*, said: bool) -> set[str]:
                 name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
                 arguments = node.args if name in ("say", "many", "self") else []
                 found |= {
-                    leaf.value for leaf in arguments if isinstance(leaf, ast.Constant) and type(leaf.value) is str
+                    leaf.value for leaf in arguments if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
                 }
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not said:
                 found.add(node.value)

@@ -192,7 +192,7 @@ def test_passwords_are_not_in_representations() -> None:
         (lambda: machine("fedora", overrides={"spec": {"template": {"spec": {"volumes": []}}}}), "'containerdisk'"),
         (lambda: machine("windows", login=Login("secret")), "login is 'a password and 0 SSH keys'"),
         (lambda: machine("rhel", login=Login("x", (f"{KEY}{'y' * 2100}",))), "login is"),
-        (lambda: Login(), "login is"),
+        (Login, "login is"),
         (lambda: Login("two\nlines"), "password is 'not shown'"),
         (lambda: Login(None, ("-----BEGIN OPENSSH PRIVATE KEY-----",)), "ssh_public_keys is"),
         (lambda: Source("image", "a", "b"), "source.kind is 'image'"),
