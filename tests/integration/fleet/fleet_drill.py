@@ -27,7 +27,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client impo
 CHECKOUT = Path(__file__).resolve().parents[3]
 LAB = Path(os.environ.get("VIRTSCALE_CACHE", "/var/cache/virtscale")) / "lab"
 KUBECONFIG = str(LAB / "kubeconfig")
-GOLDEN_SPACE = "c-golden-test"
+GOLDEN_SPACE = "fleet-golden-test"
 # The lab's nodes offer this machine type to all.
 Q35: Object = {"spec": {"template": {"spec": {"domain": {"machine": {"type": "q35"}}}}}}
 GOLDEN = [{"kind": "pvc", "name": "golden", "namespace": GOLDEN_SPACE}]

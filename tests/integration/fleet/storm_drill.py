@@ -29,7 +29,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client impo
 from .fleet_drill import CHECKOUT, KUBECONFIG, LAB, until
 
 KEY = str(LAB / "ssh" / "id_ed25519")
-FLEET, SPACES, GROUPS = "d-storm-test", 3, ("rhel", "fedora", "windows")
+FLEET, SPACES, GROUPS = "boot-storm-test", 3, ("rhel", "fedora", "windows")
 
 
 class Drill:

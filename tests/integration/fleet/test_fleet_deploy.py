@@ -80,7 +80,7 @@ def fleet(client: LabClient, tmp_path: Path, request: pytest.FixtureRequest) -> 
 
 
 def test_all_kinds_are_deployed_again_and_removed(client: LabClient, fleet: t.Callable[..., Fleet]) -> None:
-    one = fleet("c-all", groups(15, 5, 20), state="started", pods=48)
+    one = fleet("fleet-all", groups(15, 5, 20), state="started", pods=48)
     found = one.run()
     told = found["fleet"]
     (series,) = told["series"]
@@ -97,7 +97,7 @@ def test_all_kinds_are_deployed_again_and_removed(client: LabClient, fleet: t.Ca
         assert group["cloned"]["count"] == cloned
         assert group["running"]["p50_s"] > (group["cloned"]["p50_s"] if cloned else group["created"]["p50_s"])
     namespaces = {name.partition("/")[0] for name in one.machines()}
-    assert namespaces == {"c-all-00", "c-all-01", "c-all-02", "c-all-03"}
+    assert namespaces == {"fleet-all-00", "fleet-all-01", "fleet-all-02", "fleet-all-03"}
     # The idle pods are spread evenly over the workers.
     nodes = [
         pod["spec"]["nodeName"] for pod in client.list(PODS, None, f"{one.mark},tuning.virtscale/group=pods").items
@@ -113,12 +113,13 @@ def test_all_kinds_are_deployed_again_and_removed(client: LabClient, fleet: t.Ca
 
     # What somebody else puts into a namespace keeps that one, and only that one.
     client.create(
-        CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "c-all-02"}}
+        CONFIG_MAPS,
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "fleet-all-02"}},
     )
     gone = one.run(state="absent", groups=[], pods=0)
-    assert one.leftovers() == ["namespaces/c-all-02"]
+    assert one.leftovers() == ["namespaces/fleet-all-02"]
     assert any("configmaps/theirs" in row["why"] for row in gone["rows"])
-    client.delete(CONFIG_MAPS, "theirs", "c-all-02")
+    client.delete(CONFIG_MAPS, "theirs", "fleet-all-02")
 
 
 def of_instance(spec: Object) -> Object:
@@ -139,7 +140,7 @@ def test_what_fails_is_named_and_the_rest_goes_on(fleet: t.Callable[..., Fleet])
         {"name": "refused", "vms": 1, "kind": "fedora", "overrides": of_instance({"domain": refused})},
         {"name": "unplaceable", "vms": 1, "kind": "fedora", "overrides": of_instance({"nodeSelector": {"no": "node"}})},
     ]
-    one = fleet("c-fails", wanted, state="started")
+    one = fleet("fleet-fails", wanted, state="started")
     told = one.run()["fleet"]
     (series,) = told["series"]
     failed = {failure["group"]: (failure["stage"], failure["reason"]) for failure in series["failed"]}
@@ -161,7 +162,7 @@ def test_what_fails_is_named_and_the_rest_goes_on(fleet: t.Callable[..., Fleet])
 
 @pytest.mark.long
 def test_killed_at_random_moments_and_continued(fleet: t.Callable[..., Fleet]) -> None:
-    one = fleet("c-kill", groups(26, 8, 6), state="started", batch_size=4)
+    one = fleet("fleet-kill", groups(26, 8, 6), state="started", batch_size=4)
     chance = random.Random(7)
     known: dict[str, str] = {}
     killed = 0
@@ -190,7 +191,7 @@ def test_killed_at_random_moments_and_continued(fleet: t.Callable[..., Fleet]) -
 
 @pytest.mark.long
 def test_the_api_restarts_meanwhile(fleet: t.Callable[..., Fleet]) -> None:
-    one = fleet("c-restart", groups(20, 0, 20), state="started", batch_size=8)
+    one = fleet("fleet-restart", groups(20, 0, 20), state="started", batch_size=8)
     process = one.start()
     time.sleep(6)
     conf = LAB / "supervisor/supervisord.conf"
@@ -204,7 +205,7 @@ def test_the_api_restarts_meanwhile(fleet: t.Callable[..., Fleet]) -> None:
 
 def test_ways_are_compared_each_from_nothing(fleet: t.Callable[..., Fleet]) -> None:
     ways = [{"mode": "batches", "batch_size": 4}, {"mode": "at_once"}, {"mode": "rate", "rate_per_s": 4}]
-    one = fleet("c-ways", groups(8, 0, 0), series=ways)
+    one = fleet("fleet-ways", groups(8, 0, 0), series=ways)
     found = one.run()["fleet"]
     assert [way["label"] for way in found["series"]] == ["batches of 4", "at once", "4 per second"]
     for way in found["series"]:

@@ -23,8 +23,8 @@ pytestmark = [
     pytest.mark.skipif(not (shutil.which("fio") and shutil.which("unshare")), reason="needs fio"),
 ]
 
-NAMESPACE = "e-latency-test"
-FLEET = "e-latency"
+NAMESPACE = "measure-latency-test"
+FLEET = "measure-latency"
 VMS = 4
 MIGRATIONS = Resource("kubevirt.io/v1", "virtualmachineinstancemigrations")
 

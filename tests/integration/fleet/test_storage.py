@@ -36,7 +36,7 @@ pytestmark = pytest.mark.lab
 CHECKOUT = Path(__file__).resolve().parents[3]
 LAB = Path(os.environ.get("VIRTSCALE_CACHE", "/var/cache/virtscale")) / "lab"
 KUBECONFIG = str(LAB / "kubeconfig")
-SPACE, CLASS = "b-golden-test", "b-rbd-test"
+SPACE, CLASS = "storage-golden-test", "storage-rbd-test"
 IMAGES, PROFILE = "virtscale.tuning.golden_images", "virtscale.tuning.storage_profile"
 ROOMY = [{"name": "vms", "replicas": 3, "max_avail_bytes": 100 << 40, "stored_bytes": 0, "used_bytes": 0}]
 FULL = [{**ROOMY[0], "max_avail_bytes": 78 << 40}]
@@ -266,7 +266,7 @@ def test_what_cannot_be_is_refused_at_once(play: Play) -> None:
         ({"name": "a"}, "either a url or a registry"),
         ({"name": "a", "url": "ftp://x/y"}, "http:// or https://"),
         ({"name": "a", "url": url, "size": "forty"}, "images[a].size is 'forty'"),
-        ({"name": "a", "url": url, "namespace": "b-nowhere"}, "no namespace b-nowhere"),
+        ({"name": "a", "url": url, "namespace": "storage-nowhere"}, "no namespace storage-nowhere"),
     ]
     results = play(IMAGES, *({"images": [given], "check": check} for given, _words in cases for check in (True, False)))
     for result, message in zip(results, [words for _given, words in cases for _check in (True, False)]):
@@ -330,6 +330,6 @@ def test_a_strategy_of_somebody_else_is_taken_over_on_request_only(
 
 
 def test_a_profile_that_is_not_there_is_named_with_those_that_are(play: Play) -> None:
-    (failed,) = play(PROFILE, {"storage_class": "b-none", "clone_strategy": "copy"})
-    assert "no StorageProfile b-none" in failed["msg"]
+    (failed,) = play(PROFILE, {"storage_class": "storage-none", "clone_strategy": "copy"})
+    assert "no StorageProfile storage-none" in failed["msg"]
     assert "ocs-external-storagecluster-ceph-rbd" in failed["msg"]

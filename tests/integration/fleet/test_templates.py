@@ -111,13 +111,13 @@ def kept(made: t.Any, stored: t.Any) -> bool:
 
 def machine(kind: str, source: str = "pvc", **more: t.Any) -> Object:
     given = None if kind == "fedora" else SOURCES[source]
-    return virtual_machine(kind, name=f"b-{kind}-0001", namespace=SPACE, source=given, **more)
+    return virtual_machine(kind, name=f"storage-{kind}-0001", namespace=SPACE, source=given, **more)
 
 
 @pytest.mark.parametrize("threads", [False, True], ids=["", "dedicated"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_setting_of_a_template_is_stored(client: LabClient, kind: str, threads: bool) -> None:
-    made = machine(kind, dedicated_io_thread=threads, labels={"tuning.virtscale/fleet": "b"})
+    made = machine(kind, dedicated_io_thread=threads, labels={"tuning.virtscale/fleet": "test"})
     assert kept(made, admitted(client, VIRTUAL_MACHINES, made))
 
 
@@ -144,13 +144,15 @@ def test_the_pod_network_is_taken(client: LabClient) -> None:
 
 def test_an_own_template_is_taken_with_what_differs(client: LabClient) -> None:
     patch = {"spec": {"template": {"spec": {"domain": {"memory": {"guest": "3Gi"}}}}}}
-    made = own_virtual_machine(OWN, name="b-own-0001", namespace=SPACE, overrides=patch, source=SOURCES["snapshot"])
+    made = own_virtual_machine(
+        OWN, name="storage-own-0001", namespace=SPACE, overrides=patch, source=SOURCES["snapshot"]
+    )
     stored = admitted(client, VIRTUAL_MACHINES, made)
     assert kept(made, stored)
     assert value_at(stored, ("spec", "template", "spec", "domain", "memory", "guest")) == "3Gi"
     assert [one["dataVolume"]["name"] for one in stored["spec"]["template"]["spec"]["volumes"]] == [
-        "b-own-0001-root",
-        "b-own-0001-data",
+        "storage-own-0001-root",
+        "storage-own-0001-data",
     ]
     assert stored["metadata"]["labels"]["team"] == "storage"
     assert stored["spec"]["runStrategy"] == "Always"
@@ -178,7 +180,7 @@ def test_the_seeds_eviction_strategy_is_what_kubevirt_refuses(client: LabClient)
 
 
 def test_pods_and_permissions_are_taken(client: LabClient) -> None:
-    pod = pause_pod(name="b-pod-00001", namespace=SPACE, labels={"tuning.virtscale/fleet": "b"})
+    pod = pause_pod(name="storage-pod-00001", namespace=SPACE, labels={"tuning.virtscale/fleet": "test"})
     assert kept(pod, admitted(client, PODS, pod))
     role, binding = clone_permission(source_namespace=SPACE, namespaces=["b-01", "b-02"])
     for body, plural in ((role, "roles"), (binding, "rolebindings")):
@@ -192,7 +194,7 @@ def test_attachments_are_taken(client: LabClient) -> None:
 
 ROLES = Resource("rbac.authorization.k8s.io/v1", "roles")
 ROLE_BINDINGS = Resource("rbac.authorization.k8s.io/v1", "rolebindings")
-GOLDEN, RUNNING = "b-templates-golden", "b-templates"
+GOLDEN, RUNNING = "storage-templates-golden", "storage-templates"
 
 
 def until(happens: t.Callable[[], t.Any], timeout_s: float, what: t.Callable[[], t.Any]) -> None:
@@ -228,13 +230,13 @@ def test_every_template_runs_with_its_clone_and_its_network(client: LabClient, s
     source = Source("pvc", "rhel-dv", GOLDEN)
     for kind in KINDS:
         given = None if kind == "fedora" else source
-        made = virtual_machine(kind, name=f"b-{kind}", namespace=RUNNING, source=given, run_strategy="Always")
+        made = virtual_machine(kind, name=f"storage-{kind}", namespace=RUNNING, source=given, run_strategy="Always")
         client.create(VIRTUAL_MACHINES, made)
-    client.create(PODS, pause_pod(name="b-pod", namespace=RUNNING))
+    client.create(PODS, pause_pod(name="storage-pod", namespace=RUNNING))
 
     def states() -> dict[str, str]:
         found = {one["metadata"]["name"]: one["status"]["phase"] for one in client.list(VMIS, RUNNING).items}
-        return {**found, "b-pod": (client.get(PODS, "b-pod", RUNNING) or {})["status"]["phase"]}
+        return {**found, "storage-pod": (client.get(PODS, "storage-pod", RUNNING) or {})["status"]["phase"]}
 
-    names = [*(f"b-{kind}" for kind in KINDS), "b-pod"]
+    names = [*(f"storage-{kind}" for kind in KINDS), "storage-pod"]
     until(lambda: states() == dict.fromkeys(names, "Running"), 120, states)
