@@ -276,15 +276,21 @@ class BulkClient:
                 async with self._places:
                     return await self._once(method, path, target, content, headers)
             except NotSentAgain as error:
-                failed = error
-            if not (failed.refused_early or lost_is_safe) or not self.passes(failed.why) or time.monotonic() > end:
-                raise failed.why from failed
-            if failed.why.status != 429:
-                self.unanswered(str(failed.why))
-            # Spread, so that those who were refused together do not come back together.
-            spread_s = pause_s * random.uniform(0.5, 1.0)
-            await asyncio.sleep(spread_s if failed.retry_after_s is None else failed.retry_after_s)
+                wait_s = self._wait_s(error, lost_is_safe or error.refused_early, end)
+                # Spread, so that those who were refused together do not come back together.
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.0) if wait_s is None else wait_s)
             pause_s = min(pause_s * 2, _PAUSE_S[1])
+
+    def _wait_s(self, failed: NotSentAgain, safe: bool, end: float) -> float | None:
+        """Return the pause that the server asks for before a request is sent again, if it does.
+
+        :raises KubeError: what the request failed for, where it is not to be sent again.
+        """
+        if not safe or not self.passes(failed.why) or time.monotonic() > end:
+            raise failed.why from failed
+        if failed.why.status != 429:
+            self.unanswered(str(failed.why))
+        return failed.retry_after_s
 
     async def _once(
         self, method: str, path: str, target: str, content: bytes | None, headers: t.Mapping[str, str]
