@@ -67,6 +67,15 @@ class Run:
         """Return the name that follows the moment in the id, ``site`` in ``20260801T120000Z-site``."""
         return self.run_id.partition("-")[2] or self.run_id
 
+    def _started_at(self) -> str:
+        """Return the moment in the id, since a run may work for long before it records; now, where there is none."""
+        moment = self.run_id.partition("-")[0]
+        try:
+            begun = datetime.datetime.strptime(moment, "%Y%m%dT%H%M%SZ")
+        except ValueError:
+            return _now()
+        return f"{begun:%Y-%m-%dT%H:%M:%S}.000000Z"
+
     def begin(self, *, check_mode: bool) -> None:
         """Make the directory, and describe the run in it, unless that was done before."""
         self.artifacts.mkdir(parents=True, exist_ok=True)
@@ -75,7 +84,7 @@ class Run:
             return
         with self._locked():
             if not (self.path / _RUN_FILE).exists():
-                description = {"schema": SCHEMA, "run_id": self.run_id, "started_at": _now(), "check_mode": check_mode}
+                description = {"schema": SCHEMA, "run_id": self.run_id, "started_at": self._started_at(), "check_mode": check_mode}
                 write_private(self.path / _RUN_FILE, to_json(description))
                 self._point_latest_here()
 

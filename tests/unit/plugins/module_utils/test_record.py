@@ -66,6 +66,12 @@ def test_the_first_description_of_a_run_stays(run: Run) -> None:
     assert run.description()["started_at"] == started
 
 
+def test_a_run_began_at_the_moment_in_its_id(tmp_path: Path) -> None:
+    run = Run(tmp_path, "20260801T120000Z-boot_storm")
+    run.begin(check_mode=False)
+    assert run.description()["started_at"] == "2026-08-01T12:00:00.000000Z"
+
+
 def test_latest_points_to_the_newest_run(run: Run) -> None:
     newer = Run(run.artifacts, "20260801T130000Z-verify")
     newer.begin(check_mode=True)
