@@ -84,7 +84,12 @@ class Run:
             return
         with self._locked():
             if not (self.path / _RUN_FILE).exists():
-                description = {"schema": SCHEMA, "run_id": self.run_id, "started_at": self._started_at(), "check_mode": check_mode}
+                description = {
+                    "schema": SCHEMA,
+                    "run_id": self.run_id,
+                    "started_at": self._started_at(),
+                    "check_mode": check_mode,
+                }
                 write_private(self.path / _RUN_FILE, to_json(description))
                 self._point_latest_here()
 
