@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import typing as t
 
 from ansible.utils.display import Display
@@ -36,6 +37,7 @@ class ActionModule(ClusterAction):
         async with BulkClient.connect(auth, request.concurrency) as api:
             if self._task.check_mode:
                 return await preview(api, request)
+            request = dataclasses.replace(request, promised=frozenset())
             fleet = FleetRun(api, request, run, say)
             result = await (fleet.remove() if request.state == ABSENT else fleet.deploy())
         say("\n" + "\n".join(result["lines"]) + "\n")

@@ -180,6 +180,27 @@ options:
     description: What differs in the idle pods, as an RFC 7386 merge patch of a Pod.
     type: dict
     default: {}
+  promised_sources:
+    description:
+      - Golden images that a preview takes for there, because something else would import them before.
+      - Without effect outside check mode.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: What will hold the image.
+        type: str
+        choices: [pvc, snapshot, datasource]
+        required: true
+      name:
+        description: Its name.
+        type: str
+        required: true
+      namespace:
+        description: Its namespace.
+        type: str
+        required: true
   network_bridge:
     description: The bridge of the nodes for network attachments that do not exist yet. Without it none is made.
     type: str

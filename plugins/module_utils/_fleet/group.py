@@ -138,6 +138,11 @@ class Texts:
         return text.replace(_NAMESPACE, namespace).replace(_NAME, name).encode()
 
 
+def parse_sources(entries: t.Sequence[t.Mapping[str, str]]) -> tuple[Source, ...]:
+    """Return golden images from their parameters."""
+    return tuple(Source(one["kind"], one["name"], one["namespace"]) for one in entries)
+
+
 def parse_group(place: int, entry: t.Mapping[str, t.Any], fleet: str) -> Group:
     """Return a group from its parameters.
 
@@ -150,7 +155,7 @@ def parse_group(place: int, entry: t.Mapping[str, t.Any], fleet: str) -> Group:
         raise InvalidValue(f"{where}.name", name, "another name; the idle pods are called that")
     vms = parse_int(f"{where}.vms", entry["vms"], minimum=0)
     check_name(f"{where}.name", machine_name(fleet, name, max(1, vms)))
-    sources = tuple(Source(one["kind"], one["name"], one["namespace"]) for one in entry.get("sources") or [])
+    sources = parse_sources(entry.get("sources") or [])
     chosen: tuple[Source | None, ...] = sources or (None,)
     labels = marks(fleet, name)
     manifests = tuple(_marked(_manifest(where, entry, source, labels), labels) for source in chosen)

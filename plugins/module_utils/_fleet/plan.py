@@ -75,6 +75,11 @@ def plan_fleet(request: FleetRequest, survey: Survey) -> FleetPlan:
             f"{_many(plan.strays, 'VM')} of the fleet {request.name} from an earlier request stay as they are; "
             "state absent removes them too."
         )
+    plan.warnings += [
+        f"The golden image {_named(source)} would be imported before."
+        for source, image in sorted(survey.images.items(), key=lambda entry: entry[0].name)
+        if source in request.promised and not (image.kind and image.ready)
+    ]
     if plan.create:
         plan.warnings += _clone_warnings(request, survey)
     if plan.changes:
@@ -88,6 +93,8 @@ def _refusals(request: FleetRequest, survey: Survey) -> t.Iterator[str]:
     troubles = [machine_type_trouble(group.manifests[0], survey.machine_types) for group in request.groups if group.vms]
     yield from sorted({trouble for trouble in troubles if trouble})
     for source, image in sorted(survey.images.items(), key=lambda entry: entry[0].name):
+        if source in request.promised:
+            continue
         if image.kind is None:
             yield f"The golden image {_named(source)} does not exist; the role cnv_storage imports one."
         elif not image.ready:

@@ -11,10 +11,16 @@ import zlib
 from dataclasses import dataclass
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
-from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.group import GROUP_SPEC, Group, parse_group
+from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.group import (
+    GROUP_SPEC,
+    Group,
+    parse_group,
+    parse_sources,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.marks import default_namespaces
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal, parse_int
 from ansible_collections.virtscale.tuning.plugins.module_utils._templates.check import check_name
+from ansible_collections.virtscale.tuning.plugins.module_utils._templates.disks import Source
 
 PRESENT, STARTED, STOPPED, ABSENT = "present", "started", "stopped", "absent"
 BATCHES, AT_ONCE, RATE = "batches", "at_once", "rate"
@@ -40,6 +46,12 @@ FLEET_SPEC: dict[str, t.Any] = {
     },
     "pods": {"type": "raw", "default": 0},
     "pod_overrides": {"type": "dict", "default": {}},
+    "promised_sources": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": GROUP_SPEC["sources"]["options"],
+    },
     "network_bridge": {"type": "str"},
     "network_vlan": {"type": "raw"},
     "concurrency": {"type": "raw", "default": 50},
@@ -87,6 +99,8 @@ class FleetRequest:
     ways: tuple[Way, ...]
     pods: int
     pod_overrides: t.Mapping[str, t.Any]
+    # Golden images that a preview takes for there.
+    promised: frozenset[Source]
     network_bridge: str | None
     network_vlan: t.Any
     concurrency: int
@@ -133,6 +147,7 @@ def parse_fleet(arguments: t.Mapping[str, t.Any]) -> FleetRequest:
         ways=ways,
         pods=pods,
         pod_overrides=arguments["pod_overrides"],
+        promised=frozenset(parse_sources(arguments["promised_sources"])),
         network_bridge=bridge,
         network_vlan=arguments.get("network_vlan"),
         concurrency=parse_int("concurrency", arguments["concurrency"], maximum=_CONCURRENCY_MAX),

@@ -100,6 +100,16 @@ def test_golden_images_that_will_not_do(image: GoldenImage, words: str) -> None:
     assert words in refusal
 
 
+@pytest.mark.parametrize("image", [GoldenImage(None), GoldenImage("pvc", ready=False)])
+def test_a_golden_image_that_is_promised_is_taken_for_there(image: GoldenImage) -> None:
+    found = Survey(images={Source(**GOLDEN): image})
+    asked = arguments([rhel(1)])
+    assert len(plan_fleet(parse_fleet(asked), found).refusals) == 1
+    plan = plan_fleet(parse_fleet({**asked, "promised_sources": [GOLDEN]}), found)
+    assert plan.refusals == []
+    assert "The golden image pvc default/rhel-dv would be imported before." in plan.warnings
+
+
 @pytest.mark.parametrize(
     "change, words",
     [
