@@ -104,26 +104,27 @@ class Removal:
 
         :raises TuningError: naming one, when they stop going.
         """
-        left: set[str] = set()
+        # By name, and whether an instance of it is still there.
+        left: dict[str, bool] = {}
         synced, moved_at = asyncio.Event(), time.monotonic()
 
         async def follow() -> None:
             nonlocal moved_at
-            listed: set[str] = set()
+            listed: dict[str, bool] = {}
             async with contextlib.aclosing(self._api.watch(resource, None, selector(self._fleet))) as heard:
                 async for event, item in heard:
                     moved_at = time.monotonic()
                     if event == "SYNCED":
-                        left.intersection_update(listed)
+                        left.clear()
                         left.update(listed)
-                        listed = set()
+                        listed = {}
                         synced.set()
                     elif event == "LISTED":
-                        listed.add(_name(item["metadata"]))
+                        listed[_name(item["metadata"])] = _up(item)
                     elif event == "DELETED":
-                        left.discard(_name(item["metadata"]))
+                        left.pop(_name(item["metadata"]), None)
                     else:
-                        left.add(_name(item["metadata"]))
+                        left[_name(item["metadata"])] = _up(item)
 
         following = asyncio.create_task(follow())
         shown_at = time.monotonic()
@@ -144,7 +145,9 @@ class Removal:
                     )
                 if synced.is_set() and now - shown_at > _LINE_S:
                     shown_at = now
-                    self._say(f"{self._fleet}: {counted(len(left), words)} left to go")
+                    up = sum(left.values())
+                    running = f", {up:,} of them have to shut down first" if up else ""
+                    self._say(f"{self._fleet}: {counted(len(left), words)} left to go{running}")
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
@@ -215,6 +218,10 @@ class Removal:
 
 def _name(meta: Object) -> str:
     return f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else str(meta["name"])
+
+
+def _up(item: Object) -> bool:
+    return bool((item.get("status") or {}).get("created"))
 
 
 def _not_served(error: BaseException | None) -> bool:
