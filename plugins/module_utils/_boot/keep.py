@@ -66,7 +66,7 @@ def keep_arguments(
         "file": store.file,
         "entries": [entry._asdict() for entry in change.after],
         "reboot_required": reboot,
-        "rows": [_row(params, change, running, arguments if present else ours, changed, check_mode, reboot)],
+        "rows": _rows(params["where"], change, running, _wanted(params, arguments, ours), changed, check_mode),
         "diff": _diff(store.file, old_text, change),
     }
 
@@ -126,26 +126,40 @@ def _difference(wanted: list[Entry], found: list[Entry]) -> str:
     return ""
 
 
-def _row(
-    params: dict[str, t.Any],
-    change: Change,
-    running: str,
-    arguments: list[str],
-    changed: bool,
-    check_mode: bool,
-    reboot: bool,
-) -> Row:
+class Wanted(t.NamedTuple):
+    """The arguments that the rows speak of, and whether they are to be there."""
+
+    arguments: list[str]
+    present: bool
+
+
+def _wanted(params: dict[str, t.Any], arguments: list[str], ours: list[str]) -> Wanted:
+    present = params["state"] == "present"
+    return Wanted(arguments if present else ours, present)
+
+
+def _rows(where: str, change: Change, running: str, wanted: Wanted, changed: bool, check_mode: bool) -> list[Row]:
+    """Return a row for the boot entries, and one for the kernel that runs."""
+    entries, after = (_of_interest(side[0].line, wanted.arguments) for side in (change.before, change.after))
+    status = ("would_change" if check_mode else "changed") if changed else "ok"
+    target = " ".join(wanted.arguments) if wanted.present else ""
+    effective = entries if check_mode else after
+    boot = row(where, "boot entries", before=entries, wanted=target, effective=effective, status=status)
+    now = _of_interest(running, wanted.arguments)
+    if wanted.present:
+        late = bool(missing(running, wanted.arguments))
+    else:
+        late = any(not missing(running, [argument]) for argument in wanted.arguments)
+    why = f"started {'without' if wanted.present else 'with'} them: they count from the next boot" if late else ""
+    kernel = row(
+        where, "running kernel", before=now, wanted=target, effective=now, status="pending" if late else "ok", why=why
+    )
+    return [boot, kernel]
+
+
+def _of_interest(line: str, arguments: t.Sequence[str]) -> str:
     keys = {argument.partition("=")[0] for argument in arguments}
-    now = " ".join(word for word in words(running) if word.partition("=")[0] in keys)
-    absent = params["state"] == "absent"
-    status = "pending" if reboot else "ok"
-    if changed:
-        status = "would_change" if check_mode else "changed"
-    why = "from the next boot; the running kernel was started without them" if reboot and not absent else ""
-    if absent and reboot:
-        why = "gone from the next boot; the running kernel was started with them"
-    wanted = "" if absent else " ".join(arguments)
-    return row(params["where"], "kernel arguments", before=now, wanted=wanted, effective=now, status=status, why=why)
+    return " ".join(word for word in words(line) if word.partition("=")[0] in keys)
 
 
 def _diff(file: str, old_text: str | None, change: Change) -> list[dict[str, str]]:

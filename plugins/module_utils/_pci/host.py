@@ -22,6 +22,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._pci.files import
 _TABLES = {"DMAR": "intel", "IVRS": "amd"}
 _FLAGS = {"vmx": "VT-x", "svm": "AMD-V"}
 _ARGUMENTS = {"intel": ["intel_iommu=on", "iommu=pt"], "amd": ["iommu=pt"]}
+_REFUSED = {"amd": ["amd_iommu=off"]}
 # The kernel's names of a process are cut off after 15 characters.
 _QEMU = re.compile(r"qemu-kvm|qemu-system-.*|kvm")
 
@@ -61,6 +62,7 @@ class Host(t.NamedTuple):
             **self._asdict(),
             "iommu_active": self.iommu_active,
             "kernel_arguments": self.kernel_arguments(),
+            "refused_arguments": list(_REFUSED.get(self.iommu or "", [])),
             "blockers": self.blockers(),
         }
 
