@@ -87,9 +87,9 @@ def _check(params: dict[str, t.Any]) -> str:
 
 
 def _look(params: dict[str, t.Any], path: str) -> Place:
-    wanted = Wanted.parse(params["vendor_id"], params["product_id"], params["class_code"])
-    devices = [device for device in read_devices(wanted) if params["address"] in ("", device.address)]
-    found = [(device.address, block) for device in devices for block in device.block_devices]
+    addresses = [params["address"]] if params["address"] else []
+    wanted = Wanted.parse(params["vendor_id"], params["product_id"], params["class_code"], addresses)
+    found = [(device.address, block) for device in read_devices(wanted) for block in device.block_devices]
     here = [one for one in found if f"is mounted at {path}" in one[1].uses]
     if len(here or found) != 1:
         known = ", ".join(f"{address} (/dev/{block.name})" for address, block in found) or "none"

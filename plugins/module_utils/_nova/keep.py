@@ -58,15 +58,14 @@ def keep_conf(params: dict[str, t.Any], check_mode: bool, run: Run = run_program
     now = f"{datetime.datetime.now(datetime.timezone.utc):{MOMENT}}"
     lines = _lines(params, context) if params["state"] == "present" else []
     assignments = [line.assignment for line in lines if line.assignment]
-    text = marks.applied(context.clean, params["conf"], assignments, now)
-    changed = marks.without_moments(text) != marks.without_moments(context.text)
+    changed = not marks.settled(context.text, params["conf"], assignments, context.files.conf)
+    text = marks.applied(context.clean, params["conf"], assignments, now) if changed else context.text
     services = running_services(params["services"], run, root)
     if changed:
         restart = sorted(services)
         if not check_mode:
             write_file(below(root, params["conf"]), text, mode=0o640)
     else:
-        text = context.text
         restart = sorted(name for name, started in services.items() if started < marks.moment(text))
     diff = {"before_header": params["conf"], "after_header": params["conf"], "before": context.text, "after": text}
     return {

@@ -45,12 +45,25 @@ class Marks(t.NamedTuple):
         """Return when we last wrote to the file, as ``2026-08-01T12:00:00Z``; empty where nothing is ours."""
         return max((found.group("moment") for found in self._found(text.splitlines()).values()), default="")
 
-    def without_moments(self, text: str) -> str:
-        """Return the text with one moment for all of our comments, to compare two states of a file."""
-        lines = text.splitlines(keepends=True)
-        for number, found in self._found(lines).items():
-            lines[number] = lines[number].replace(found.group("moment"), "-", 1)
-        return "".join(lines)
+    def settled(self, text: str, file: str, wanted: t.Sequence[Assignment], clean: Document) -> bool:
+        """Return whether the text has these assignments of ours and no others, wherever they stand.
+
+        :param clean: the text without us, of which ``replaces`` are options.
+        :raises TuningError: for a file that nova refuses.
+        """
+        document = Document(text, file)
+        starts = {option.first: option for option in document.options}
+        present = []
+        for number, found in self._found(document.lines).items():
+            option = starts.get(number + 1)
+            if found.group("what") == "added this section":
+                continue
+            if option is None or _checksum(document.raw(option)) != found.group("sum"):
+                return False
+            before = json.loads(found.group("before")) if found.group("before") else ""
+            present.append((option.section, option.key, option.value, before))
+        asked = [(one.section, one.key, one.value, clean.raw(one.replaces) if one.replaces else "") for one in wanted]
+        return sorted(present) == sorted(asked)
 
     def undone(self, text: str, file: str) -> str:
         """Return the text as it would be without us.

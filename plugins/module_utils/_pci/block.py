@@ -47,7 +47,9 @@ class BlockDevices:
 
     def of(self, address: str) -> list[BlockDevice]:
         """Return the disks that lie on a PCI device."""
-        return [self._read(name) for name, owners in self._owners.items() if address in owners]
+        mine = [name for name, owners in self._owners.items() if address in owners]
+        # One path of several to an NVMe namespace is hidden; the namespace itself is listed as well.
+        return [self._read(name) for name in mine if read_text(self._class("block", name), "hidden") != "1"]
 
     def _class(self, *path: str) -> str:
         return os.path.join(self._root, "sys", *path)

@@ -17,7 +17,7 @@ def measure(params: dict[str, t.Any], root: str = "/") -> dict[str, t.Any]:
 
     :raises InvalidValue: for identifiers that are none.
     """
-    wanted = Wanted.parse(params["vendor_id"], params["product_id"], params["class_code"])
+    wanted = Wanted.parse(params["vendor_id"], params["product_id"], params["class_code"], params["addresses"])
     host = read_host(root)
     devices = read_devices(wanted, root)
     return {

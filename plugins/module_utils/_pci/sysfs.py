@@ -19,6 +19,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._pci.files import
 # Base class 06: bridges, which VFIO leaves to their own driver.
 _BRIDGE = "06"
 _ID = re.compile(r"[0-9a-f]{4}")
+_ADDRESS = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 _CLASS = re.compile(r"[0-9a-f]{2}(?:[0-9a-f]{2}){0,2}")
 
 
@@ -28,10 +29,13 @@ class Wanted(t.NamedTuple):
     vendor_id: str
     product_id: str
     class_code: str
+    addresses: frozenset[str] = frozenset()
 
     @classmethod
-    def parse(cls, vendor_id: t.Any, product_id: t.Any, class_code: t.Any) -> Wanted:
+    def parse(cls, vendor_id: t.Any, product_id: t.Any, class_code: t.Any, addresses: t.Sequence[t.Any] = ()) -> Wanted:
         """Return what the parameters ask for: hexadecimal digits, in either case, with or without ``0x``.
+
+        :param addresses: the only ones that are meant, such as ``0000:06:00.0``; none means all.
 
         :raises InvalidValue: for anything else.
         """
@@ -39,6 +43,7 @@ class Wanted(t.NamedTuple):
             _hex("vendor_id", vendor_id, _ID, "four hexadecimal digits, such as '144d'"),
             _hex("product_id", product_id, _ID, "four hexadecimal digits, such as 'a820'"),
             _hex("class_code", class_code, _CLASS, "two, four or six hexadecimal digits, such as '0108' for NVMe"),
+            frozenset(_hex("addresses", one, _ADDRESS, "PCI addresses such as '0000:06:00.0'") for one in addresses),
         )
 
     def fits(self, device: Device) -> bool:
@@ -47,6 +52,7 @@ class Wanted(t.NamedTuple):
             self.vendor_id in ("", device.vendor_id)
             and self.product_id in ("", device.product_id)
             and device.class_code.startswith(self.class_code)
+            and (not self.addresses or device.address in self.addresses)
         )
 
 
