@@ -106,7 +106,7 @@ class Edit(t.NamedTuple):
 def edited(lines: t.Sequence[str], edits: t.Iterable[Edit]) -> str:
     """Return the text after edits that do not overlap; of insertions at one place the first given comes first."""
     result = list(lines)
-    for edit in sorted(edits, key=lambda edit: edit.first, reverse=True):
+    for edit in sorted(edits, key=lambda edit: (edit.first, edit.end), reverse=True):
         if edit.lines and edit.first == len(result) and result and not result[-1].endswith("\n"):
             result[-1] += "\n"
         result[edit.first : edit.end] = edit.lines
