@@ -102,6 +102,7 @@ JAPANESE = {
     "Kubelets": "kubelet",
     "Rollout over the nodes": "ノードへのロールアウト",
     "Upgrade of the cluster": "クラスタのアップグレード",
+    "NVMe devices for virtual machines": "VM 用の NVMe デバイス",
     "Network, placement groups and rollouts": "ネットワーク、配置グループ、ロールアウト",
     "Deployment of VMs": "VM のデプロイメント",
     "Boot storm": "ブートストーム",

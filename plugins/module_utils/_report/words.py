@@ -31,6 +31,7 @@ ROLE_TITLES = {
     "ocp_kubelet": "Kubelets",
     "ocp_rollout": "Rollout over the nodes",
     "ocp_upgrade": "Upgrade of the cluster",
+    "openstack_pci": "NVMe devices for virtual machines",
 }
 
 SUBJECT_TITLES = {

@@ -104,7 +104,7 @@ def boot_id(host: str) -> str:
 
 def nova_tree() -> Path:
     """Return the directory in which nova is installed."""
-    return CACHE / "nova"
+    return (CACHE / "lab/nova").resolve()
 
 
 def nova_reads(conf: str, devices: t.Sequence[dict[str, t.Any]], flavor_property: str) -> dict[str, t.Any]:
