@@ -199,9 +199,7 @@ class _Planner:
     def _gitops(self) -> str:
         """Return who would write the version or the channel back, in words, or ""."""
         found = [name for path in _PATHS for name in owners(self._item, path) if is_gitops(name)]
-        return (
-            f"{found[0]} sets spec.channel or spec.desiredUpdate of the ClusterVersion: upgrade there" if found else ""
-        )
+        return f"{found[0]} sets the channel or the version of the ClusterVersion: upgrade there" if found else ""
 
     def _hold(self) -> None:
         """Choose the pools that are kept back until the control plane is done and it is their turn.

@@ -67,7 +67,7 @@ def describe(standing: Stand, since_s: t.Optional[float], held_s: t.Mapping[str,
     if names:
         told = [_held(name, standing.waits_for[name], held_s.get(name, 0.0)) for name in names[:most]]
         rest = f" and {len(names) - most} more" if len(names) > most else ""
-        parts.append(f"held up by {', '.join(told)}{rest}")
+        parts.append(f"held up by {'; '.join(told)}{rest}")
     if standing.failing:
         parts.append(f"FAILING, {standing.failing}")
     return ", ".join(parts)
