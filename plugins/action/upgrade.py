@@ -111,6 +111,7 @@ class ActionModule(RolloutAction):
             watched=machines,
             time_factor=factor,
             now=now,
+            finished=not ended.get("failed"),
         )
         found = {"changed": True, "upgrade": upgrade, "migrations": seen, "lines": lines(upgrade)}
         told = [*rows(upgrade), *(migration_rows(seen) if seen else [])]

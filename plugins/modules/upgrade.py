@@ -125,7 +125,8 @@ RETURN = r"""
 upgrade:
   description:
     - The figures. C(control_plane_s) is the API's own time, C(pools_s) is from the first node that was chosen to the
-      last one that was back, and C(total_s) from the begin of the one to the end of the other.
+      last one that was back, and C(total_s) from the begin of the one to the end of the other. An upgrade that did not
+      come to its end has C(so_far_s) in its place.
     - C(operators) are those that it waited for longest, in seconds. C(vms) is null without virtual machines.
   returned: after a run
   type: dict

@@ -32,6 +32,7 @@ def measured(
     watched: int = 0,
     time_factor: float,
     now: float,
+    finished: bool = True,
 ) -> Json:
     """Return the figures of an upgrade whose newest entry of the history it is.
 
@@ -42,7 +43,8 @@ def measured(
     :param pools: the pools whose nodes count, without those of the control plane.
     :param machines: the statistics of the migrations, None where there are no virtual machines.
     :param watched: how many of them ran when the watch began.
-    :param now: the end of an upgrade that has not come to its end.
+    :param now: the moment up to which an upgrade is told that did not come to its end.
+    :param finished: whether it did; only then it has a ``total_s``, which is what others compare.
     """
     newest = version.newest
     ours = [times for times in nodes if times.pool in pools and times.selected is not None]
@@ -56,7 +58,7 @@ def measured(
         "to": newest.version,
         "control_plane_s": _between(newest.started, control_plane_end),
         "pools_s": 0.0 if began is None else _between(began, ended),
-        "total_s": _between(newest.started, last if control_plane_end is not None else now),
+        "total_s" if finished else "so_far_s": _between(newest.started, last if finished else now),
         "nodes": len(ours),
         "operators": {
             name: round(seconds, 1)
@@ -70,16 +72,12 @@ def measured(
 
 
 def rows(upgrade: Json) -> list[Row]:
-    """Return what somebody must know of an upgrade that has come to its end."""
-    found = [
-        row(
-            "cluster",
-            "duration of the upgrade",
-            effective=describe_seconds(upgrade["total_s"]),
-            status="note",
-            why=f"{_parts(upgrade)}; {_paper(upgrade)}",
-        )
-    ]
+    """Return what somebody must know of an upgrade: how long it took, and which machines it cost."""
+    found = []
+    if "total_s" in upgrade:
+        duration = describe_seconds(upgrade["total_s"])
+        why = f"{_parts(upgrade)}; {_paper(upgrade)}"
+        found.append(row("cluster", "duration of the upgrade", effective=duration, status="note", why=why))
     machines = upgrade["vms"]
     if machines is not None:
         lost = machines["lost"]
@@ -98,10 +96,11 @@ def rows(upgrade: Json) -> list[Row]:
 
 def lines(upgrade: Json) -> list[str]:
     """Return the summary: durations beside the paper's, who held it up, what became of the machines."""
-    told = [
-        f"{upgrade['from']} -> {upgrade['to']}: {describe_seconds(upgrade['total_s'])} ({_paper(upgrade)})",
-        _parts(upgrade),
-    ]
+    if "total_s" in upgrade:
+        took = f"{describe_seconds(upgrade['total_s'])} ({_paper(upgrade)})"
+    else:
+        took = f"not at its end after {describe_seconds(upgrade['so_far_s'] or 0)}"
+    told = [f"{upgrade['from']} -> {upgrade['to']}: {took}", _parts(upgrade)]
     operators = list(upgrade["operators"].items())[:_NAMED]
     if operators:
         longest = ", ".join(f"{name} {describe_seconds(seconds)}" for name, seconds in operators)
@@ -137,11 +136,10 @@ def _machine_words(machines: Json) -> str:
 
 def _parts(upgrade: Json) -> str:
     seconds = upgrade["control_plane_s"]
-    control_plane = "not done" if seconds is None else describe_seconds(seconds)
-    pools = upgrade["pools_s"]
-    if not upgrade["nodes"]:
-        return f"control plane {control_plane}; no node had to change"
-    return f"control plane {control_plane}; pools {describe_seconds(pools)} for {upgrade['nodes']} nodes"
+    control_plane = f"control plane {'not done' if seconds is None else describe_seconds(seconds)}"
+    if upgrade["nodes"]:
+        return f"{control_plane}; pools {describe_seconds(upgrade['pools_s'])} for {upgrade['nodes']} nodes"
+    return f"{control_plane}; no node had to change" if "total_s" in upgrade else control_plane
 
 
 def _paper(upgrade: Json) -> str:
