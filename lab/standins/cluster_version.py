@@ -139,8 +139,7 @@ class ClusterVersionOperator:
         asked = version["spec"].get("desiredUpdate") or {}
         current = status["history"][0]
         if not asked or asked.get("version", "") == current["version"] or asked.get("image") == current["image"]:
-            payload = self._graph.release(current["version"])
-            return [accepted(current["version"], payload["image"])]
+            return [accepted(current["version"], self._graph.release(current["version"])["image"])]
         payload, refusal = self._load(asked, status)
         if payload is None:
             return [refusal]
