@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.display import Display
 from ansible_collections.virtscale.tuning.plugins.action.rollout import ActionModule as RolloutAction
 from ansible_collections.virtscale.tuning.plugins.module_utils._action_record import artifacts_directory, current_run
@@ -14,6 +15,9 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._errors import Tu
 from ansible_collections.virtscale.tuning.plugins.module_utils._journal import Journal
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.adapter import AUTH_SPEC
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeClient, KubeError
+from ansible_collections.virtscale.tuning.plugins.module_utils._latency.execute import reached
+from ansible_collections.virtscale.tuning.plugins.module_utils._latency.request import LATENCY_SPEC
+from ansible_collections.virtscale.tuning.plugins.module_utils._latency.request import parse_request as parse_load
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.feed import KUBEVIRTS, Feed
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import journal_path
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.result import statistics
@@ -29,6 +33,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.request 
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._upgrade.begin import Beginning
 from ansible_collections.virtscale.tuning.plugins.module_utils._upgrade.facts import ClusterVersion
+from ansible_collections.virtscale.tuning.plugins.module_utils._upgrade.load import DEFAULTS, Load, line
 from ansible_collections.virtscale.tuning.plugins.module_utils._upgrade.machines import UpgradedMachines
 from ansible_collections.virtscale.tuning.plugins.module_utils._upgrade.preflight import CONTROL_PLANE
 from ansible_collections.virtscale.tuning.plugins.module_utils._upgrade.result import lines, measured, rows
@@ -48,6 +53,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     **{name: spec for name, spec in ROLLOUT_SPEC.items() if name not in _NOT_ASKED},
     **_LIMITS,
     "hold": {"type": "list", "elements": "str", "default": []},
+    "load": {"type": "dict", "default": {}, "no_log": False},
     "time_factor": {"type": "raw", "default": 1},
 }
 
@@ -70,15 +76,34 @@ class ActionModule(RolloutAction):
         beginning = Beginning(client, wanted, arguments["hold"], run, limit_s, say)
         if self._task.check_mode:
             return {"changed": not beginning.finished()}
-        version = beginning.begin()
-        snapshot = ClusterView(client).fresh()
-        pools = [name for name in sorted(snapshot.pools, key=_turn) if snapshot.members(name)]
-        watch = VersionWatch(client, version.newest.version, self._limits["failing_limit_s"])
-        told = self._watched({**arguments, "pools": pools}, client, version, watch, factor)
+        load = self._load(arguments)
+        try:
+            version = beginning.begin()
+            snapshot = ClusterView(client).fresh()
+            pools = [name for name in sorted(snapshot.pools, key=_turn) if snapshot.members(name)]
+            watch = VersionWatch(client, version.newest.version, self._limits["failing_limit_s"])
+            told = self._watched({**arguments, "pools": pools}, client, version, watch, factor)
+        finally:
+            loaded = load.stop() if load else None
+        told["upgrade"]["load"] = loaded
+        told["lines"] += [line(loaded)] if loaded else []
         if not told.get("failed"):
             beginning.told()
         say("\n" + "\n".join(told["lines"]) + "\n")
         return told
+
+    def _load(self, arguments: dict[str, t.Any]) -> Load | None:
+        """Return the load that is asked for, running."""
+        if not arguments["load"]:
+            return None
+        given = {**DEFAULTS, "migration_limit_s": arguments["timeout_s"], **arguments["load"]}
+        checked = ArgumentSpecValidator(LATENCY_SPEC).validate(given)
+        if checked.error_messages:
+            raise TuningError(f"load: {'; '.join(checked.error_messages)}.")
+        request, say = parse_load(checked.validated_parameters), Display().display
+        load = Load(lambda: reached(arguments, request, say), request.settings, say)
+        load.start()
+        return load
 
     def _watched(
         self,

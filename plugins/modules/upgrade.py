@@ -28,6 +28,15 @@ options:
     type: list
     elements: str
     default: []
+  load:
+    description:
+      - Options of M(virtscale.tuning.io_latency), by which virtual machines are under a light load from before the
+        upgrade to its end, such as C(fleet), C(groups) and C(key_file). If empty, there is none.
+      - By default, machines ask for 100 blocks of 4 KiB a second each (C(load_iops)), as many of a node as
+        C(vms_per_node) says, on as many nodes as the last of C(nodes) says.
+      - A machine that restarted has not kept it up, and is told.
+    type: dict
+    default: {}
   one_at_a_time:
     description: Whether a held pool is released only when the one before is done.
     type: bool
@@ -127,7 +136,8 @@ upgrade:
     - The figures. C(control_plane_s) is the API's own time, C(pools_s) is from the first node that was chosen to the
       last one that was back, and C(total_s) from the begin of the one to the end of the other. An upgrade that did not
       come to its end has C(so_far_s) in its place.
-    - C(operators) are those that it waited for longest, in seconds. C(vms) is null without virtual machines.
+    - C(operators) are those that it waited for longest, in seconds. C(vms) is null without virtual machines,
+      C(load) without a load.
   returned: after a run
   type: dict
   sample:
@@ -140,6 +150,7 @@ upgrade:
     operators: {"kube-apiserver": 620.0, "network": 240.0}
     vms: {"watched": 3000, "lost": 0, "restarted": 0, "restarted_as_asked": 1000, "migrated": 2000}
     accepted_risks: null
+    load: {"vms": 1500, "vms_measured": 1500, "asked_iops_per_vm": 100, "iops_per_vm": 100.0, "mean_us": 801.2}
     time_factor: 1.0
 migrations:
   description: All that is known of the live migrations, as M(virtscale.tuning.migration_watch) returns it, or null.
