@@ -124,7 +124,7 @@ class Rollout:
             moved = now if fingerprint != previous else moved
             failure = self._out_of_time(now - started, now - moved)
             if failure is not None:
-                waiting = describe_waiting(snapshot, verdicts) or step.wait
+                waiting = step.beside or describe_waiting(snapshot, verdicts) or step.wait
                 return self._outcome(snapshot, verdicts, f"{failure}: {waiting}.")
             self._tell_silence(self._view.unreachable)
             seen = self._view.wait(seen, _TICK_S)
@@ -164,10 +164,10 @@ class Rollout:
         step = next_step(snapshot, verdicts, self._request.limits)
         if step == Step():
             lagging = first_said(companion.lagging() for companion in self._companions)
-            step = Step(wait=lagging and f"waits for {lagging}")
+            step = Step(wait=lagging and f"waits for {lagging}", beside=lagging)
         elif step.release is not None and step.release.paused:
             holding = first_said(companion.holding() for companion in self._companions)
-            step = step if holding is None else Step(wait=f"waits for {holding}")
+            step = step if holding is None else Step(wait=f"waits for {holding}", beside=holding)
         return snapshot, verdicts, step
 
     def _observe(self, snapshot: Snapshot, verdict: Verdict, now: float, rolling: int) -> None:

@@ -66,7 +66,7 @@ def test_an_operator_that_is_stuck_is_named(cluster: Cluster, upgrade: Start) ->
     run = upgrade("4.10.9", ocp_rollout_stall_s=15, **TO_410)
     assert run.wait(RUN_S) != 0
     assert "channel stable-4.9 -> candidate-4.10" in run.output
-    assert "Nothing moved for stall_s = 15 s: waits for 4.10.9: " in run.output
+    assert "Nothing moved for stall_s = 15 s: 4.10.9: " in run.output
     assert "held up by network for" in run.output
     assert cluster.version["status"]["history"][0]["state"] == "Partial"
     assert cluster.paused[ZONE]

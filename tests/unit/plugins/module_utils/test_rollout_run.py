@@ -216,6 +216,14 @@ def test_a_held_pool_waits_for_what_a_companion_says() -> None:
     assert said[0] == "waits for the control plane"
 
 
+def test_what_a_held_pool_waited_for_in_vain_is_told() -> None:
+    view = View()
+    rider = Rider(view)
+    rider.before = lambda now: "4.9.23, held up by network"
+    outcome, _said = run(view, rider, stall_s=60.0)
+    assert str(outcome.failure).startswith("Nothing moved for stall_s = 60 s: 4.9.23, held up by network.")
+
+
 def test_what_lags_behind_the_pools_is_waited_for() -> None:
     view = View()
     rider = Rider(view)
