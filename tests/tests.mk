@@ -1,5 +1,6 @@
 # What `make test` runs, and what it leaves out because it takes long.
 .PHONY: test unit static lint sanity artifact molecule integration rollout-test fleet-test openstack-test bench full-scale kill-test
+.PHONY: test unit static lint sanity artifact molecule integration rollout-test upgrade-test fleet-test bench full-scale kill-test
 
 test: unit static lint sanity artifact integration molecule  ## Every test; brings the lab up for the last two
 
@@ -37,6 +38,9 @@ integration: lab-up  ## The playbooks, modules and gates on the lab
 
 rollout-test: lab-up  ## A rollout watched and disturbed: pauses, kills, API restarts (not part of `make test`)
 	@pytest tests/integration/openshift --durations=10
+
+upgrade-test: setup  ## Both upgrades on a small cluster of their own, disturbed (not part of `make test`)
+	@pytest tests/integration/upgrade --durations=10
 
 fleet-test: lab-up  ## Fleets deployed and stormed, killed ten times, the API restarted (not part of `make test`)
 	@pytest tests/integration/fleet --durations=10

@@ -53,6 +53,15 @@ class LabClient(KubeClient):
         answer: Object = self._json("PUT", path, None, body, _JSON)
         return answer
 
+    def replace_status(self, resource: Resource, body: Object) -> Object:
+        """Write the status of an object as it was read and changed, and return the object.
+
+        :raises KubeError: with status 409 when somebody wrote in between.
+        """
+        path = f"{resource.path(body['metadata']['name'], body['metadata'].get('namespace'))}/status"
+        answer: Object = self._json("PUT", path, None, body, _JSON)
+        return answer
+
     def delete(
         self,
         resource: Resource,

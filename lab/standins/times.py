@@ -4,6 +4,7 @@
 
     {"factor": 1.0, "reboot_s": 1.0, "boot_s": 2.0, "stop_s": 3.0, "migration_s": {"rhel": 14, "default": 14},
      "guest_boot_s": {"mean": 20, "spread": 5}, "import_s": 20, "clone_s": 1.0, "copy_s": 60,
+     "upgrade_s": 30, "operator_patience_s": 10,
      "clone": {"parallel": 10, "per_parent": 1, "per_snapshot": 10, "flatten_from": 250, "block_at": 450,
                "flatten_delay_s": 1.0, "flatten_s": 5.0}}
 
@@ -27,6 +28,8 @@ DEFAULTS: dict[str, t.Any] = {
     "import_s": 20.0,
     "clone_s": 1.0,
     "copy_s": 60.0,
+    "upgrade_s": 30.0,
+    "operator_patience_s": 10.0,
     # The external provisioner asks the driver for ten volumes at a time; the driver locks the image that is cloned.
     # At rbd's default limits, clones of an image are flattened, and at last refused until some are.
     "clone": {
@@ -103,6 +106,14 @@ class Times:
     def copy_s(self) -> float:
         """How long a disk is copied whole."""
         return self._scaled("copy_s")
+
+    def upgrade_s(self) -> float:
+        """How long the control plane takes to apply a release, when nothing holds it up."""
+        return self._scaled("upgrade_s")
+
+    def operator_patience_s(self) -> float:
+        """How long a degraded operator is waited for before the update counts as failing."""
+        return self._scaled("operator_patience_s")
 
     def guest_boot_s(self, who: str) -> float:
         """From a virtual machine that runs to its guest's answer by SSH, each in its own time.

@@ -19,6 +19,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.reboots 
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.report import preview, result
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.request import (
     ROLLOUT_SPEC,
+    Request,
     parse_pace,
     parse_request,
 )
@@ -39,8 +40,12 @@ class ActionModule(ClusterAction):
     def _act(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
         return self._rollout(arguments)
 
+    def _request(self, arguments: dict[str, t.Any]) -> Request:
+        """Return what is to roll."""
+        return parse_request(arguments)
+
     def _rollout(self, arguments: dict[str, t.Any], *companions: Companion) -> dict[str, t.Any]:
-        request, pace = parse_request(arguments), parse_pace(arguments)
+        request, pace = self._request(arguments), parse_pace(arguments)
         client = KubeClient.connect(arguments, _CONNECTIONS)
         workload = Workload(ClusterReader(client).read(["virtual_machines"]), pace)
         request = dataclasses.replace(request, workload=workload)

@@ -29,9 +29,10 @@ options:
       - V(triggers) are the MachineConfigs by which earlier migrations were started, the configurations of nodes that
         hold them, and the node disruption policies; it brings V(machines) with it.
       - V(kubelets) asks every kubelet for its effective configuration (C(/configz)); it brings V(machines) with it.
+      - V(version) is the ClusterVersion with the ClusterOperators, and the acknowledgements that an upgrade may want.
     type: list
     elements: str
-    choices: [machines, network, hyperconverged, virtual_machines, triggers, kubelets]
+    choices: [machines, network, hyperconverged, virtual_machines, triggers, kubelets, version]
     default: [machines, network, hyperconverged]
   max_connections:
     description: How many requests to kubelets run at a time, 1 to 100.
@@ -172,6 +173,23 @@ facts:
       description: By node, the C(config) of its kubelet or the C(error) that came instead.
       type: dict
       returned: with V(kubelets)
+    cluster_version:
+      description: The ClusterVersion object, or null.
+      type: dict
+      returned: with V(version)
+    cluster_operators:
+      description: ClusterOperator objects.
+      type: list
+      elements: dict
+      returned: with V(version)
+    admin_gates:
+      description: By name, what an administrator has to acknowledge before the cluster leaves a minor version.
+      type: dict
+      returned: with V(version)
+    admin_acks:
+      description: By the same names, V(true) for what is acknowledged.
+      type: dict
+      returned: with V(version)
 settled:
   description:
     - Whether KubeVirt and virt-api follow what the HyperConverged object says now, no virtual machine is on its way up,
@@ -192,7 +210,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client impo
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.policy import DisruptionPolicy
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_int
 
-SUBSETS = ["machines", "network", "hyperconverged", "virtual_machines", "triggers", "kubelets"]
+SUBSETS = ["machines", "network", "hyperconverged", "virtual_machines", "triggers", "kubelets", "version"]
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **AUTH_SPEC,

@@ -47,6 +47,9 @@ _BUDGETS = Resource("policy/v1", "poddisruptionbudgets")
 _INSTANCES = Resource("kubevirt.io/v1", "virtualmachineinstances")
 _OWNERS = Resource("kubevirt.io/v1", "virtualmachines")
 _MIGRATIONS = Resource("kubevirt.io/v1", "virtualmachineinstancemigrations")
+_CLUSTER_VERSIONS = Resource("config.openshift.io/v1", "clusterversions")
+_CLUSTER_OPERATORS = Resource("config.openshift.io/v1", "clusteroperators")
+_CONFIG_MAPS = Resource("v1", "configmaps")
 _HCO_CRD = "hyperconvergeds.hco.kubevirt.io"
 # What the plans and the machine-config-controller's protocol read of a node's annotations.
 _NODE_ANNOTATIONS = ("machineconfiguration.openshift.io/", "tuning.virtscale/")
@@ -61,7 +64,10 @@ class ClusterReader:
         self._client = client
 
     def read(self, subsets: t.Collection[str]) -> Object:
-        """Return the facts of ``subsets``: machines, network, hyperconverged, virtual_machines, triggers, kubelets."""
+        """Return the facts of ``subsets``.
+
+        They are machines, network, hyperconverged, virtual_machines, triggers, kubelets and version.
+        """
         facts: Object = {}
         if {"machines", "kubelets", "triggers"} & set(subsets):
             facts.update(self._machines())
@@ -76,6 +82,8 @@ class ClusterReader:
             facts.update(self._triggers(facts))
         if "kubelets" in subsets:
             facts["kubelets"] = self._kubelets([node["metadata"]["name"] for node in facts["nodes"]])
+        if "version" in subsets:
+            facts.update(self._version())
         return facts
 
     def _machines(self) -> Object:
@@ -94,6 +102,17 @@ class ClusterReader:
                 return []
             raise
         return [{"apiVersion": resource.api_version, "kind": kind, **item} for item in items]
+
+    def _version(self) -> Object:
+        """Return the release with its operators, and what an administrator has to acknowledge and has."""
+        gates = self._client.get(_CONFIG_MAPS, "admin-gates", "openshift-config-managed") or {}
+        acks = self._client.get(_CONFIG_MAPS, "admin-acks", "openshift-config") or {}
+        return {
+            "cluster_version": self._client.get(_CLUSTER_VERSIONS, "version"),
+            "cluster_operators": self._list_served(_CLUSTER_OPERATORS, "ClusterOperator"),
+            "admin_gates": gates.get("data") or {},
+            "admin_acks": acks.get("data") or {},
+        }
 
     def _hyperconverged(self) -> Object:
         crd = self._client.get(_CRDS, _HCO_CRD)

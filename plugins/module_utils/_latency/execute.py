@@ -54,7 +54,7 @@ async def look(auth: t.Mapping[str, t.Any], request: Request, say: Say) -> Plan:
 
     :raises TuningError: when it could not be.
     """
-    async with _reached(auth, request, say) as (crew, cells, _fleet):
+    async with reached(auth, request, say) as (crew, cells, _fleet):
         return Plan(cells, len(_machines(cells)), await crew.look(), crew.lost)
 
 
@@ -66,7 +66,7 @@ async def run(
     :raises TuningError: when nothing can be measured.
     :raises KubeError: when the API refuses for a reason that does not pass.
     """
-    async with _reached(auth, request, say) as (crew, cells, fleet):
+    async with reached(auth, request, say) as (crew, cells, fleet):
         missing = await crew.look()
         if missing:
             say(f"writing {missing / 1024**3:.1f} GiB of files into {len(_machines(cells)):,} machines")
@@ -112,10 +112,10 @@ def unfinished(artifacts: Path, request: Request, now: float) -> Path | None:
 
 
 @contextlib.asynccontextmanager
-async def _reached(
+async def reached(
     auth: t.Mapping[str, t.Any], request: Request, say: Say
 ) -> t.AsyncIterator[tuple[Crew, list[Cell], Fleet | None]]:
-    """Find the machines, and make the ways to them; the cells and the machines that they need."""
+    """Find the machines, and make the ways to them; yield a crew of them, the cells, and the fleet that they are of."""
     async with contextlib.AsyncExitStack() as stack:
         fleet: Fleet | None = None
         route: Route = ByAddress()

@@ -63,7 +63,7 @@ def check(machines: Machines, facts: Facts, leaving: t.Sequence[Leaving], share:
     for pool in leaving:
         if not pool.nodes:
             continue
-        reasons = [*_pool_reasons(machines, pool, names), *_node_reasons(machines, pool, share)]
+        reasons = [*pool_reasons(machines, pool, names), *node_reasons(machines, pool, share)]
         rows += [_refused(pool, what, why) for what, why in reasons]
         rows += [*_machine_rows(pool), *_budget_rows(facts, pool), *_room_rows(machines, facts, pool)]
     return rows
@@ -88,7 +88,7 @@ def _check_cluster(facts: Facts, continues: bool) -> list[Row]:
     return rows
 
 
-def _pool_reasons(machines: Machines, pool: Leaving, names: t.Collection[str]) -> t.Iterator[tuple[str, str]]:
+def pool_reasons(machines: Machines, pool: Leaving, names: t.Collection[str]) -> t.Iterator[tuple[str, str]]:
     """Yield what keeps a pool from rolling, or would roll others with it."""
     found, snapshot = pool.state.pool, machines.snapshot
     if machines.held_by_person(found.name):
@@ -115,7 +115,7 @@ def _pool_reasons(machines: Machines, pool: Leaving, names: t.Collection[str]) -
         yield "other pools", f"its MachineConfigs are rendered into {named(others)} too: name these pools in its place"
 
 
-def _node_reasons(machines: Machines, pool: Leaving, share: float) -> t.Iterator[tuple[str, str]]:
+def node_reasons(machines: Machines, pool: Leaving, share: float) -> t.Iterator[tuple[str, str]]:
     """Yield what keeps its nodes from being drained: some are out of service, or too many would be."""
     out = [
         f"{node.name} is {'cordoned' if node.cordoned else 'not ready'}"

@@ -86,6 +86,10 @@ class MigrationWatch:
             return f"VM {starting[0]} to run again" if len(starting) == 1 else f"{len(starting)} VMs to run again"
         return None
 
+    def holding(self) -> str | None:
+        """Return nothing."""
+        return None
+
     def stop(self) -> None:
         """End the watches."""
         self.feed.stop()

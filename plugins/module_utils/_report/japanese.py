@@ -298,6 +298,8 @@ JAPANESE = {
     "pools": "プール",
     "whole": "全体",
     "the paper's minor upgrade": "論文のマイナーアップグレード",
+    "VMs lost": "失われた VM",
+    "{lost:,} of {vms:,}": "{vms:,} 台中 {lost:,} 台",
     "the paper's major upgrade": "論文のメジャーアップグレード",
     "The paper's durations are compressed alike": "論文の所要時間も同じ割合で短縮",
 }

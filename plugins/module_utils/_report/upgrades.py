@@ -33,7 +33,8 @@ def rows(role: RoleView) -> Found:
         kept = {key: upgrade.get(key) for key in ("from", "to", "control_plane_s", "pools_s", "total_s")}
         kind = _kind(str(upgrade.get("from")), str(upgrade.get("to")))
         factor = upgrade.get("time_factor", 1)
-        yield "upgrades", {**kept, "kind": kind, "paper_s": UPGRADE_S[kind], "time_factor": factor}
+        machines = {f"vms_{name}": (upgrade.get("vms") or {}).get(name) for name in ("watched", "lost")}
+        yield "upgrades", {**kept, **machines, "kind": kind, "paper_s": UPGRADE_S[kind], "time_factor": factor}
 
 
 def _kind(before: str, after: str) -> str:
@@ -75,12 +76,19 @@ def _picture(found: list[Row], caption: Markup, say: Language) -> Markup:
 
 
 def _table(found: list[Row], caption: Markup, say: Language) -> Markup:
-    head = ("", say("control plane"), say("pools"), say("whole"), say("the paper"))
+    head = ("", say("control plane"), say("pools"), say("whole"), say("the paper"), say("VMs lost"))
     cells = [
         (
             label(row, found, f"{row['from']} → {row['to']}"),
             *(shown_seconds(say, row[key]) for key in ("control_plane_s", "pools_s", "total_s", "paper_s")),
+            _lost(row, say),
         )
         for row in found
     ]
     return table(say, caption, head, cells)
+
+
+def _lost(row: Row, say: Language) -> str:
+    if row["vms_lost"] is None or row["vms_watched"] is None:
+        return ""
+    return say("{lost:,} of {vms:,}", lost=row["vms_lost"], vms=row["vms_watched"])

@@ -45,6 +45,9 @@ class Companion(t.Protocol):
     def lagging(self) -> str | None:
         """Return what is waited for after all pools are done, in words that follow "waits for", or None."""
 
+    def holding(self) -> str | None:
+        """Return what must happen before a held pool is released, in words that follow "waits for", or None."""
+
     def stop(self) -> None:
         """End watching; called once, also when :meth:`follow` failed or never was called."""
 

@@ -123,6 +123,10 @@ class DrainWatch:
         """Return None: no drain outlasts its pool."""
         return None
 
+    def holding(self) -> str | None:
+        """Return nothing."""
+        return None
+
     def seen(self) -> list[dict[str, t.Any]]:
         """Return what blocked which drain for how long, for the result."""
         with self._lock:

@@ -45,5 +45,9 @@ class ParentWatch:
         """Return nothing."""
         return None
 
+    def holding(self) -> str | None:
+        """Return nothing."""
+        return None
+
     def stop(self) -> None:
         """Do nothing."""

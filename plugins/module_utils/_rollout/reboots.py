@@ -75,6 +75,10 @@ class RebootWatch:
         """Return None: a pool whose nodes reboot is not done."""
         return None
 
+    def holding(self) -> str | None:
+        """Return nothing."""
+        return None
+
     def _away(self, at_least_s: float) -> list[_Reboot]:
         away = [reboot for reboot in self._reboots.values() if self._now - reboot.since >= at_least_s]
         return sorted(away, key=lambda reboot: (reboot.since, reboot.node.name))

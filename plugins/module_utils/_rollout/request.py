@@ -37,6 +37,7 @@ ROLLOUT_SPEC: dict[str, t.Any] = {
     "reboot_s": {"type": "raw", "default": DEFAULT_REBOOT_S},
     "durations": {"type": "dict", "default": {}},
 }
+FAULT_STAYS_S = 10.0
 _SECONDS = ("timeout_s", "stall_s", "drain_limit_s", "reboot_limit_s", "drain_s", "reboot_s")
 
 
@@ -64,6 +65,10 @@ class Request:
     drain_s: float = DEFAULT_DRAIN_S
     reboot_s: float = DEFAULT_REBOOT_S
     workload: t.Optional[Workload] = None
+    # A degraded condition may pass while the controller catches up; one that stays this long is a fault.
+    fault_stays_s: float = FAULT_STAYS_S
+    # Whether what will happen to each pool is told at the start.
+    announced: bool = True
 
     def chosen(self, snapshot: Snapshot) -> list[Pool]:
         """Return the pools in the order in which they are to roll.
@@ -107,7 +112,12 @@ def parse_request(arguments: t.Mapping[str, t.Any]) -> Request:
         planned=arguments["planned"],
         limits=Limits(arguments["one_at_a_time"], float(share)),
         workload=None,
-        **seconds,
+        timeout_s=seconds["timeout_s"],
+        stall_s=seconds["stall_s"],
+        drain_limit_s=seconds["drain_limit_s"],
+        reboot_limit_s=seconds["reboot_limit_s"],
+        drain_s=seconds["drain_s"],
+        reboot_s=seconds["reboot_s"],
     )
 
 

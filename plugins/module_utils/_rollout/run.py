@@ -34,8 +34,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.state im
     outdated,
 )
 
-# A degraded condition may pass while the controller catches up; one that stays this long is a fault.
-FAULT_STAYS_S = 10.0
 # How long an API that does not answer is waited for: a control plane node reboots in less.
 API_SILENCE_S = 900.0
 # A starting API server refuses for some seconds what it serves later: kinds of custom resources, roles.
@@ -126,7 +124,7 @@ class Rollout:
             moved = now if fingerprint != previous else moved
             failure = self._out_of_time(now - started, now - moved)
             if failure is not None:
-                waiting = describe_waiting(snapshot, verdicts) or step.wait
+                waiting = step.beside or describe_waiting(snapshot, verdicts) or step.wait
                 return self._outcome(snapshot, verdicts, f"{failure}: {waiting}.")
             self._tell_silence(self._view.unreachable)
             seen = self._view.wait(seen, _TICK_S)
@@ -144,7 +142,8 @@ class Rollout:
                 behind_at_start=len(outdated(snapshot, pool)),
                 name_width=max(len(one.name) for one in chosen),
             )
-            self._say(f"pool {pool.name}: {describe_plan(verdict, self._pools[pool.name].estimate)}")
+            if self._request.announced:
+                self._say(f"pool {pool.name}: {describe_plan(verdict, self._pools[pool.name].estimate)}")
 
     def _decide(self, snapshot: Snapshot) -> tuple[Snapshot, list[Verdict], Step]:
         """Judge, note and tell what is seen, and return the next step."""
@@ -165,7 +164,10 @@ class Rollout:
         step = next_step(snapshot, verdicts, self._request.limits)
         if step == Step():
             lagging = first_said(companion.lagging() for companion in self._companions)
-            step = Step(wait=lagging and f"waits for {lagging}")
+            step = Step(wait=lagging and f"waits for {lagging}", beside=lagging)
+        elif step.release is not None and step.release.paused:
+            holding = first_said(companion.holding() for companion in self._companions)
+            step = step if holding is None else Step(wait=f"waits for {holding}", beside=holding)
         return snapshot, verdicts, step
 
     def _observe(self, snapshot: Snapshot, verdict: Verdict, now: float, rolling: int) -> None:
@@ -192,7 +194,7 @@ class Rollout:
             self._fault_since.pop(verdict.pool.name, None)
 
     def _fault_stays(self, verdict: Verdict, now: float) -> bool:
-        return now - self._fault_since.setdefault(verdict.pool.name, now) >= FAULT_STAYS_S
+        return now - self._fault_since.setdefault(verdict.pool.name, now) >= self._request.fault_stays_s
 
     def _release(self, snapshot: Snapshot, pool: Pool) -> None:
         """Take our pause away; a pool that somebody wrote to meanwhile is judged again first."""

@@ -50,11 +50,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Step:
-    """What to do next: release one pool, fail, or wait; nothing of these when all is done."""
+    """What to do next: release one pool, fail, or wait; nothing of these when all is done.
+
+    ``beside`` is what is waited for where that is no matter of pools.
+    """
 
     release: Pool | None = None
     fail: str | None = None
     wait: str | None = None
+    beside: str | None = None
 
 
 # Nodes that a sentence names before it counts the rest.

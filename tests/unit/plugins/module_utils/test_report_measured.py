@@ -114,6 +114,8 @@ def test_an_upgrade_is_beside_the_papers_of_its_kind(versions: tuple[str, str], 
     root = drawn(upgrade={**UPGRADE, "from": versions[0], "to": versions[1]})
     assert f"{versions[0]} → {versions[1]} 22:00 15:20 37:20 {paper}" in rows(root)
     assert any(f"the paper's {kind} upgrade" in title for title in titles(root))
+    watched = drawn(upgrade={**UPGRADE, "vms": {"watched": 3000, "lost": 0}})
+    assert any(row.endswith("0 of 3,000") for row in rows(watched))
 
 
 def without(data: Json, *path: t.Any) -> Json:

@@ -103,6 +103,7 @@ class Rider:
         self.say: t.Callable[[str], str] = lambda pool: ""
         self.hindrance: t.Callable[[float], str | None] = lambda now: None
         self.rest: t.Callable[[float], str | None] = lambda now: None
+        self.before: t.Callable[[float], str | None] = lambda now: None
         self.moved: t.Callable[[float], object] = lambda now: None
 
     def follow(self) -> None:
@@ -124,6 +125,9 @@ class Rider:
 
     def lagging(self) -> str | None:
         return self.rest(self.view.time)
+
+    def holding(self) -> str | None:
+        return self.before(self.view.time)
 
     def stop(self) -> None:
         self.stopped += 1
@@ -198,6 +202,26 @@ def test_nothing_is_released_against_a_companion() -> None:
         "The playbook is gone. Still paused by this collection, for the next run: zone-0.",
         [],
     )
+
+
+def test_a_held_pool_waits_for_what_a_companion_says() -> None:
+    view = View()
+    rider = Rider(view)
+    released_at: list[float] = []
+    rider.before = lambda now: "the control plane" if now < 100 else None
+    rider.moved = lambda now: released_at.append(now) if view.released and not released_at else None
+    outcome, said = run(view, rider, announced=False)
+    assert (outcome.failure, view.released) == (None, ["zone-0"])
+    assert released_at[0] >= 100
+    assert said[0] == "waits for the control plane"
+
+
+def test_what_a_held_pool_waited_for_in_vain_is_told() -> None:
+    view = View()
+    rider = Rider(view)
+    rider.before = lambda now: "4.9.23, held up by network"
+    outcome, _said = run(view, rider, stall_s=60.0)
+    assert str(outcome.failure).startswith("Nothing moved for stall_s = 60 s: 4.9.23, held up by network.")
 
 
 def test_what_lags_behind_the_pools_is_waited_for() -> None:
