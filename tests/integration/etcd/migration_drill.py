@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import importlib.util
 import json
 import os
@@ -37,7 +38,6 @@ class Drill:
 
     def __init__(self, artifacts: Path) -> None:
         self.beside = _etcd_run()
-        self.lab_state = self.beside.Lab(LAB)
         facts = json.loads((LAB / "etcd-hosts/lab.json").read_text())
         self.members: dict[str, str] = facts["members"]
         self.namespaces: str = facts["namespaces"]
@@ -48,6 +48,11 @@ class Drill:
             "etcd_host_migrate": "lab",
             "etcd_host_migrate_measure_s": 0,
         }
+
+    @property
+    def lab_state(self) -> t.Any:
+        """Return a way to the members without connections that one of them has broken off."""
+        return self.beside.Lab(LAB)
 
     def lab(self, *words: str) -> str:
         """Do something to the members from beside."""
@@ -134,7 +139,7 @@ class Drill:
                 health = [self.lab_state.request(host, "GET", "/health")[1]["health"] for host in self.members]
                 if health == ["true"] * len(self.members):
                     return
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 pass
             time.sleep(0.5)
         raise AssertionError("the members do not become healthy")
