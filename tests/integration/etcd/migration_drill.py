@@ -38,6 +38,7 @@ class Drill:
 
     def __init__(self, artifacts: Path) -> None:
         self.beside = _etcd_run()
+        self._pids: dict[str, int] = {}
         facts = json.loads((LAB / "etcd-hosts/lab.json").read_text())
         self.members: dict[str, str] = facts["members"]
         self.namespaces: str = facts["namespaces"]
@@ -167,12 +168,15 @@ class Drill:
         )
 
     def _pid(self, host: str) -> int:
-        """Return the process of this machine that is the first one of the host."""
+        """Return the process of this machine that is the first one of the host, for as long as the lab runs."""
+        if Path(f"/proc/{self._pids.get(host)}").exists():
+            return self._pids[host]
         found = subprocess.run(
             ["ip", "netns", "pids", f"{self.namespaces}{host}"], stdout=subprocess.PIPE, text=True, check=True
         )
         inside = [pid for pid in found.stdout.split() if _is_first(pid)]
-        return int(inside[0])
+        self._pids[host] = int(inside[0])
+        return self._pids[host]
 
     def _in(self, host: str, *command: str) -> str:
         enter = ["nsenter", f"--target={self._pid(host)}", "--pid", "--mount", "--net", "--uts"]
@@ -195,7 +199,7 @@ def _digest(value: bytes) -> str:
 def _is_first(pid: str) -> bool:
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except OSError:
         return False
     numbers = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[1:]
     return len(numbers) == 2 and numbers[1] == "1"
