@@ -14,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.settings import replace
+from ansible_collections.virtscale.tuning.plugins.module_utils._etcd import environment
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import row
 
 WANTED = {"storage-backend": "etcd3", "storage-media-type": "application/vnd.kubernetes.protobuf"}
@@ -39,7 +39,7 @@ def set_storage(path: Path, where: str, *, v3: bool, check_mode: bool) -> dict[s
         if before != after and not check_mode:
             if v3:
                 shutil.copy2(path, kept)
-            replace(path, after.encode())
+            environment.write(str(path), after)
             if not v3:
                 kept.unlink()
     except OSError as error:

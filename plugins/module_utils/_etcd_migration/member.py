@@ -11,13 +11,13 @@ import time
 import typing as t
 from pathlib import Path
 
+from ansible_collections.virtscale.tuning.plugins.module_utils._etcd import environment
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.api import Api
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.diary import Diary, read_diary
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.layout import Layout, owner_of
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.settings import (
     Settings,
     read_settings,
-    replace,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._journal import Journal
 
@@ -43,7 +43,7 @@ class Member:
     @contextlib.contextmanager
     def api(self) -> t.Iterator[Api]:
         """Ask the member at the first of its client URLs."""
-        with contextlib.closing(Api(self.settings.client_urls[0], self.settings.context())) as api:
+        with contextlib.closing(Api(self.settings.access())) as api:
             yield api
 
     def open_journal(self) -> Journal:
@@ -77,8 +77,8 @@ class Member:
         """Give the environment file back as it was, and return whether it differed."""
         if not self.layout.settings.exists():
             return False
-        before = self.layout.settings.read_bytes()
-        if self.settings_file.read_bytes() == before:
+        before = environment.read(str(self.layout.settings))
+        if environment.read(str(self.settings_file)) == before:
             return False
-        replace(self.settings_file, before)
+        environment.write(str(self.settings_file), before)
         return True

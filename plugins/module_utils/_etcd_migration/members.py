@@ -10,11 +10,11 @@ itself.
 from __future__ import annotations
 
 import contextlib
-import ssl
 import time
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.http_client import Access
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.api import Api, NoAnswer
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.checks import RAFT_SPREAD
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.reading import encode
@@ -58,13 +58,13 @@ def caught_up(api: Api) -> bool:
     return True
 
 
-def raft_spread(members: t.Sequence[Json], context: ssl.SSLContext | None) -> int | None:
+def raft_spread(members: t.Sequence[Json], access: Access) -> int | None:
     """Return by how much the raft indexes of all members differ, at the best of a few moments; None if unreadable."""
     best = None
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_BETWEEN_S)
-        indexes = [_raft_index(each, context) for each in members]
+        indexes = [_raft_index(each, access) for each in members]
         known = [index for index in indexes if index is not None]
         if not known or len(known) != len(indexes):
             continue
@@ -94,7 +94,7 @@ def await_members(api: Api, count: int, timeout_s: float) -> list[Json]:
         except NoAnswer as error:
             says = str(error)
         time.sleep(0.5)
-    raise TuningError(f"After {timeout_s:.0f} s the member at {api.url} is not ready: {says}")
+    raise TuningError(f"After {timeout_s:.0f} s the member at {api.access.url} is not ready: {says}")
 
 
 def add_member(api: Api, peer_urls: list[str]) -> bool:
@@ -133,9 +133,9 @@ def initial_cluster(members: t.Sequence[Json], name: str, peer_urls: t.Sequence[
     return ",".join(found)
 
 
-def _raft_index(member: Json, context: ssl.SSLContext | None) -> int | None:
+def _raft_index(member: Json, access: Access) -> int | None:
     for url in member["client_urls"]:
-        api = Api(url, context)
+        api = Api(access.to(url))
         with contextlib.suppress(NoAnswer), contextlib.closing(api):
             return int(api.call("POST", "/v3/maintenance/status", body={}, timeout_s=5.0).get("raftIndex", 0))
     return None

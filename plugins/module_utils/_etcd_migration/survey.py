@@ -39,7 +39,7 @@ def survey(settings: Settings, layout: Layout, diary: Diary, *, etcd: str, etcdc
         "tools": machine.tools(etcd, etcdctl),
         "journal": {"begun": diary.begun, "compared_at": diary.compared_at, "finished": diary.finished},
     }
-    with contextlib.closing(Api(settings.client_urls[0], settings.context())) as api:
+    with contextlib.closing(Api(settings.access())) as api:
         try:
             facts["api"] = _api(api, settings, untouched=not store["kept"])
             if diary.compared_at is not None:
@@ -80,7 +80,7 @@ def _api(api: Api, settings: Settings, *, untouched: bool) -> Json:
         "v2": serves_v2,
     }
     if untouched and serves_v2:
-        found["raft_spread"] = members.raft_spread(listed, settings.context())
+        found["raft_spread"] = members.raft_spread(listed, settings.access())
         found["v2_keys"] = len(reading.read_v2_keys(api))
     return found
 

@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.http_client import Access
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.api import Api
 
 _START_S = 120.0
@@ -51,7 +52,7 @@ def throwaway(data_dir: Path, etcd: str) -> t.Iterator[Api]:
     except OSError as error:
         raise TuningError(f"The program {etcd} cannot be started: {error}.") from error
     try:
-        member = Api(urls["client"])
+        member = Api(Access(urls["client"]))
         _await(member, process, log)
         yield member
         member.close()
