@@ -72,6 +72,10 @@ class Journal:
         self._file.truncate()
         self.entries = []
 
+    def lend(self) -> None:
+        """Let programs that this process starts hold the journal too, so that a run waits for what a kill left."""
+        os.set_inheritable(self._file.fileno(), True)
+
     def close(self) -> None:
         """Bring everything to the disk and let others write."""
         if not self._file.closed:

@@ -66,9 +66,10 @@ options:
       - compare_back
       - conclude_back
   environment_file:
-    description: The file with the settings of the member, as C(ETCD_NAME) and so on.
+    description:
+      - The file with the settings of the member, as C(ETCD_NAME) and so on.
+      - By default C(/etc/etcd/etcd.conf), or C(/etc/default/etcd) where that is the one that is there.
     type: path
-    default: /etc/etcd/etcd.conf
   etcd:
     description: The program etcd, for throw-away members.
     type: str
@@ -196,7 +197,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.s
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "step": {"type": "str", "required": True, "choices": ["survey", *STEPS]},
-    "environment_file": {"type": "path", "default": "/etc/etcd/etcd.conf"},
+    "environment_file": {"type": "path"},
     "etcd": {"type": "str", "default": "etcd"},
     "etcdctl": {"type": "str", "default": "etcdctl"},
     "master_config": {"type": "path", "default": "/etc/origin/master/master-config.yaml"},

@@ -43,6 +43,8 @@ def back_up(layout: Layout, etcdctl: str) -> None:
             errors="replace",
             timeout=_BACKUP_S,
             check=False,
+            # It holds the journal until it ends, whatever becomes of this process.
+            close_fds=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TuningError(f"etcdctl backup did not come to its end: {error}.") from error

@@ -11,6 +11,7 @@ import time
 import typing as t
 from pathlib import Path
 
+from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd import environment
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.api import Api
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.diary import Diary, read_diary
@@ -34,7 +35,10 @@ class Member:
         :raises TuningError: when they cannot be read.
         """
         self.wishes = wishes
-        self.settings_file = Path(wishes["environment_file"])
+        found = wishes["environment_file"] or environment.find()
+        if not found:
+            raise TuningError(f"None of {' and '.join(environment.PATHS)} is there to configure etcd.")
+        self.settings_file = Path(found)
         self.settings: Settings = read_settings(self.settings_file)
         self.layout = Layout(self.settings.data_dir)
         self.timeout_s = float(wishes["timeout_s"])

@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._etcd import environment
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration import (
     backup,
     leases,
@@ -246,8 +247,8 @@ def look(wishes: Json) -> Json:
     :raises TuningError: when there is none that can be looked at.
     """
     master_config = Path(wishes["master_config"])
-    within = "" if Path(wishes["environment_file"]).exists() else embedded(None, master_config)
-    if within:
+    within = embedded(None, master_config)
+    if within and not (wishes["environment_file"] or environment.find()):
         raise TuningError(f"This host runs etcd within a master ({within}); move it out of there first.")
     member = Member(wishes)
     member.look()
@@ -265,6 +266,7 @@ def run_step(wishes: Json) -> Json:
         member.read(journal.entries)
         journal.append(member.entry("begin", name))
         journal.sync(now=True)
+        journal.lend()
         result = STEPS[name](member)
         journal.append({**member.entry("end", name), **_short(result)})
         return result

@@ -140,6 +140,8 @@ def _run_etcdctl(command: list[str]) -> None:
             errors="replace",
             timeout=_TRANSFORM_S,
             check=False,
+            # It holds the journal until it ends, whatever becomes of this process.
+            close_fds=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TuningError(f"etcdctl migrate did not come to its end: {error}.") from error
