@@ -84,6 +84,10 @@ class MemberV2:
         """Return how far this member's log has come."""
         return int(self._call("GET", "/v2/keys/")[1][RAFT_INDEX_HEADER])
 
+    def any_keys(self) -> bool:
+        """Return whether v2 holds any key, hidden ones aside."""
+        return bool(self._call("GET", "/v2/keys/")[0]["node"].get("nodes"))
+
     def tree(self, key: str = "/", *, quorum: bool = False) -> Json:
         """Return a node with all that is below it. Hidden ones, whose names begin with an underscore, are not told."""
         query = f"?recursive=true&quorum={str(quorum).lower()}"

@@ -163,9 +163,9 @@ class MemberV3:
         )
         return Range(kvs, _int(told, "count"), _int(told["header"], "revision"))
 
-    def count(self) -> int:
-        """Return how many v3 keys there are."""
-        return self.range(b"\0", b"\0", count_only=True).count
+    def count(self, *, serializable: bool = False) -> int:
+        """Return how many v3 keys there are, without reading them."""
+        return self.range(b"\0", b"\0", count_only=True, serializable=serializable).count
 
     def put(self, key: bytes, value: bytes, lease: int = 0) -> None:
         """Write one key."""
