@@ -13,14 +13,15 @@ description:
   - Refused unless every member is well, reads with a quorum, and is near the others in its log. Afterwards it waits
     until all of that holds again, and fails if it does not within a minute.
   - Only where it is worth it - 45 % and 100 MiB of free pages, as OpenShift's operator has it - unless O(force).
-  - Give the members their turns with C(throttle=1), first with O(leader=false) and then with O(leader=true). A member
+  - Give the members their turns with C(throttle=1), first those with O(turn=follower) and then the rest. A member
     looks for itself which role it has when its turn comes, so that one that became the leader meanwhile waits.
 options:
-  leader:
+  turn:
     description:
-      - Whose turn it is. A member that is in the other role then is left as it is.
-    type: bool
-    required: true
+      - Defragment only while the member is the leader, or only while it is not; V(any) does not look.
+    type: str
+    choices: [any, follower, leader]
+    default: any
   force:
     description:
       - Defragment also where few pages are free.
@@ -48,25 +49,19 @@ seealso:
 EXAMPLES = r"""
 - name: Defragment the followers, one at a time
   virtscale.tuning.etcd_defragment:
-    leader: false
+    turn: follower
   throttle: 1
   register: followers
 
 - name: Defragment the leader
   virtscale.tuning.etcd_defragment:
-    leader: true
   throttle: 1
-  when: not followers.done
+  when: not followers.turn
 """
 
 RETURN = r"""
 turn:
-  description: Whether the member was in the role whose turn it was.
-  returned: success
-  type: bool
-  sample: true
-done:
-  description: Whether the member is as it should be, defragmented or not in need of it.
+  description: Whether the member was in the role whose turn it was; if not, it was left as it is.
   returned: success
   type: bool
   sample: true
@@ -101,7 +96,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.info import
 
 ARGUMENT_SPEC = {
     **ARGUMENTS,
-    "leader": {"type": "bool", "required": True},
+    "turn": {"type": "str", "choices": ["any", "follower", "leader"], "default": "any"},
     "force": {"type": "bool", "default": False},
 }
 
@@ -109,7 +104,7 @@ ARGUMENT_SPEC = {
 def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     where = params["where"] or socket.gethostname()
     _configuration, access = way_to(params)
-    return defragment(access, where, leader=params["leader"], force=params["force"], check_mode=check_mode)
+    return defragment(access, where, turn=params["turn"], force=params["force"], check_mode=check_mode)
 
 
 def main() -> None:

@@ -19,6 +19,13 @@ description:
     told.
   - Needs Python 3.9 and nothing else on the host; C(ip) for the placement.
 options:
+  gather_subset:
+    description:
+      - What to look at - the C(member) and all that belongs to it, the C(api_servers) on the host, or both.
+    type: list
+    elements: str
+    choices: [member, api_servers]
+    default: [member, api_servers]
   window_s:
     description:
       - For how many seconds counters are watched; 0 tells only what they hold since the member's start.
@@ -56,7 +63,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 running:
-  description: Whether the member answers.
+  description: Whether the member answers; null where it was not asked.
   returned: success
   type: bool
   sample: true
@@ -101,6 +108,12 @@ notes:
   returned: success
   type: list
   elements: str
+lines:
+  description: A sentence for each thing that is not as etcd wants it, or could not be told.
+  returned: success
+  type: list
+  elements: str
+  sample: ["WAL fsync p99: 23.1 ms (too slow for etcd (118 in 10 s))"]
 rows:
   description: The findings as rows of the collection's records.
   returned: success
@@ -116,6 +129,12 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.info import
 
 ARGUMENT_SPEC = {
     **ARGUMENTS,
+    "gather_subset": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["member", "api_servers"],
+        "default": ["member", "api_servers"],
+    },
     "window_s": {"type": "raw", "default": 10},
     "platform_version": {"type": "str"},
 }

@@ -40,8 +40,8 @@ options:
       - V(keep) moves the store of the stopped member aside. V(transform) puts a transformed copy of it to use.
       - V(force_new_cluster) and V(settle) make it a cluster of its own, V(add) lets that take another member and
         V(adopt) prepares that one. V(await) waits until a member is ready.
-      - V(lease) gives keys the rest of their time to live, V(compare) compares every key of this member with the list,
-        V(finish) writes down that it is over.
+      - V(lease) gives keys the rest of their time to live, V(compare) compares every key of this member with the
+        list, V(finish) writes down that it is over.
       - V(give_back), or V(use_backup) where a kept store is lost, puts the v2 store to use again, V(compare_back)
         compares every key and V(conclude_back) writes down that the migration is no more.
     type: str
@@ -143,8 +143,8 @@ facts:
 figures:
   description:
     - For C(before) and C(after), as far as measured, the figures at C(rest) and under C(load).
-    - C(write_iops), C(read_iops), C(write_kib) and C(read_kib) (a write's and a read's mean size) and the largest means
-      of a second are the device's, C(cpu_percent), C(rss_mib) and C(process_write_kib_s) the process's.
+    - C(write_iops), C(read_iops), C(write_kib) and C(read_kib) (a write's and a read's mean size) and the largest
+      means of a second are the device's, C(cpu_percent), C(rss_mib) and C(process_write_kib_s) the process's.
   returned: for V(measure)
   type: dict
 keys:

@@ -11,9 +11,9 @@ author: The virtscale.tuning maintainers (@virtscale)
 description:
   - Looks what stands against it, and plans from what the members are found to be, without touching them. A migration
     that was interrupted is continued; one that has ended needs nothing more.
-  - It is refused when a member is not healthy, has no v2 snapshot, has v3 keys, has a raft index that is not near those
-    of the others, runs within a master, or belongs to another cluster than the user names; and when a member of the
-    cluster is not among the hosts.
+  - It is refused when a member is not healthy, has no v2 snapshot, has v3 keys, has a raft index that is not near
+    those of the others, runs within a master, or belongs to another cluster than the user names; and when a member of
+    the cluster is not among the hosts.
 extends_documentation_fragment:
   - virtscale.tuning.attributes
   - virtscale.tuning.attributes.read_only

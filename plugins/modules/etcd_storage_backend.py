@@ -13,8 +13,8 @@ description:
     C(apiServerArguments) of the master's configuration, and leaves every other line as it is. The API server reads it
     when it starts.
   - The file as it was is kept beside it, and given back with O(state=absent).
-  - Where there is no such file, nothing is set. The API servers of OpenShift 4, and of Kubernetes since 1.13, know the
-    v3 storage alone.
+  - Where there is no such file, nothing is set. The API servers of OpenShift 4, and of Kubernetes since 1.13, know
+    the v3 storage alone.
 extends_documentation_fragment:
   - virtscale.tuning.attributes
 attributes:

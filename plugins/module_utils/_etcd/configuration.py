@@ -24,6 +24,10 @@ _DEFAULT_URL = "http://localhost:2379"
 _ANY = ("0.0.0.0", "[::]")
 
 
+class NoEtcd(TuningError):
+    """No etcd runs on this host, and none is configured."""
+
+
 @dataclass(frozen=True)
 class Configuration:
     """Settings of etcd by the names of its variables; ``root`` leads from this host to the paths in them."""
@@ -58,7 +62,7 @@ def read(root: str = "/", data_dir: str | None = None) -> Configuration:
     """Return the configuration of this host's member.
 
     :param data_dir: which member is meant, where several run.
-    :raises TuningError: when there is none, or more than one.
+    :raises NoEtcd: when there is none; :raises TuningError: when there are several, or the file cannot be read.
     """
     running = [found for found in _running(root) if data_dir in (None, found.values.get("ETCD_DATA_DIR"))]
     if len(running) > 1:
@@ -68,7 +72,7 @@ def read(root: str = "/", data_dir: str | None = None) -> Configuration:
         return running[0]
     path = environment.find(root)
     if path is None:
-        raise TuningError(f"No etcd runs on this host, and none of {', '.join(environment.PATHS)} configures one.")
+        raise NoEtcd(f"No etcd runs on this host, and none of {', '.join(environment.PATHS)} configures one.")
     return Configuration(environment.parse(environment.read(os.path.join(root, path.lstrip("/")))), path)
 
 

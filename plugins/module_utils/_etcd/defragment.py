@@ -39,7 +39,7 @@ def defragment(
     access: Access,
     where: str,
     *,
-    leader: bool,
+    turn: str,
     force: bool,
     check_mode: bool,
     settle_s: float = _SETTLE_S,
@@ -47,14 +47,14 @@ def defragment(
 ) -> Json:
     """Defragment the member where its turn is and it is worth it.
 
-    :param leader: whether it is the turn of the leader; a member that is not in that role now is left for the other.
+    :param turn: any, follower or leader: a member that is not in that role now is left as it is.
     :param force: also where few pages are free.
     :raises TuningError: with ``rows`` when the cluster is not well enough, or is not well again afterwards.
     """
     found = look(access)
     status = found.status
-    if status is not None and status.leads != leader:
-        return {"changed": False, "done": False, "turn": False, "rows": []}
+    if status is not None and turn != "any" and status.leads != (turn == "leader"):
+        return {"changed": False, "turn": False, "rows": []}
     reason = against(found)
     if status is None or reason:
         told = row(where, "defragmentation", status="refused", why=reason or "")
@@ -64,12 +64,12 @@ def defragment(
     if not force and not storage.fragmented(size, used):
         why = "not worth it: few pages are free"
         rows = [row(where, "defragmentation", before=before, effective=before, status="ok", why=why)]
-        return {"changed": False, "done": True, "turn": True, "rows": rows, "before_bytes": size, "after_bytes": size}
-    role = "leader, after all others" if leader else "follower"
+        return {"changed": False, "turn": True, "rows": rows, "before_bytes": size, "after_bytes": size}
+    role = "leader" if status.leads else "follower"
     if check_mode:
         wanted = _text(used, used)
         rows = [row(where, "defragmentation", before=before, wanted=wanted, status="would_change", why=role)]
-        return {"changed": True, "done": True, "turn": True, "rows": rows, "before_bytes": size, "after_bytes": used}
+        return {"changed": True, "turn": True, "rows": rows, "before_bytes": size, "after_bytes": used}
     began = time.monotonic()
     with MemberV3(access) as member:
         member.defragment()
@@ -79,7 +79,6 @@ def defragment(
     now = after.status
     return {
         "changed": True,
-        "done": True,
         "turn": True,
         "took_s": took_s,
         "before_bytes": size,

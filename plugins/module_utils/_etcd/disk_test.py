@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from dataclasses import asdict
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd import fsync
-from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.configuration import Configuration
+from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.configuration import Configuration, NoEtcd
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.defragment import against
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.http_client import Access, Json
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.info import way_to
@@ -19,6 +20,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import p
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import row
 
 _WHAT = "fdatasync p99"
+_DEFAULT_DIRECTORY = "/var/lib/etcd"
 _NOTHING: Json = {"fdatasync": None, "fast_enough": None}
 
 
@@ -35,7 +37,7 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool) -> Json:
     configuration, access = _member(params)
     if configuration is not None and configuration.pid is not None and access is not None:
         if not params["beside_member"]:
-            why = "a member runs here, and would wait for the disk meanwhile: allow it by etcd_host_disk_beside_members"
+            why = "a member runs here and would wait for the disk: allow it by etcd_host_disk_beside_members=true"
             return {**_NOTHING, "turn": True, "rows": [row(where, _WHAT, status="note", why=why)]}
         if not _its_turn(params, access, where):
             return {**_NOTHING, "turn": False, "rows": []}
@@ -56,10 +58,8 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool) -> Json:
 def _member(params: t.Mapping[str, t.Any]) -> tuple[Configuration | None, Access | None]:
     try:
         return way_to(params)
-    except TuningError:
-        # A host that has no etcd yet is measured by the directory that it will get.
-        if not params["directory"]:
-            raise
+    except NoEtcd:
+        # A host that has no etcd yet is measured where it will get one.
         return None, None
 
 
@@ -76,7 +76,10 @@ def _its_turn(params: t.Mapping[str, t.Any], access: Access, where: str) -> bool
 
 
 def _directory(params: t.Mapping[str, t.Any], configuration: Configuration | None) -> str:
-    directory = params["directory"] or (configuration.data_dir if configuration else None)
-    if not directory:
-        raise TuningError("etcd's configuration names no directory of its data: say by directory where to write.")
-    return str(directory)
+    """Return where to write: on the file system of the log, which etcd waits for, and not among its files."""
+    if params["directory"]:
+        return str(params["directory"])
+    known = configuration.path("ETCD_WAL_DIR") or configuration.data_dir if configuration else None
+    directory = fsync.nearest_directory(known or _DEFAULT_DIRECTORY)
+    above = os.path.dirname(directory.rstrip("/")) or "/"
+    return above if os.stat(above).st_dev == os.stat(directory).st_dev else directory

@@ -9,7 +9,12 @@ import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd import api_server, placement, schema, storage
-from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.configuration import Configuration, access, read
+from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.configuration import (
+    Configuration,
+    NoEtcd,
+    access,
+    read,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.http_client import Access, Json, Unreachable
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.look import Look, as_member, look
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.v2 import MemberV2
@@ -35,13 +40,13 @@ def way_to(params: t.Mapping[str, t.Any], root: str = "/") -> tuple[Configuratio
 
     Beside an ``endpoint`` no configuration is needed: the member may be on another host.
 
-    :raises TuningError: when neither tells of a member.
+    :raises NoEtcd: when neither tells of a member.
     """
     timeout_s = float(parse_decimal("timeout_s", params["timeout_s"], above=0, maximum=300))
     configuration: Configuration | None = None
     try:
         configuration = read(root, params["data_dir"])
-    except TuningError:
+    except NoEtcd:
         if not params["endpoint"]:
             raise
     files = {name: params[name] for name in ("ca_file", "cert_file", "key_file")}
@@ -51,21 +56,53 @@ def way_to(params: t.Mapping[str, t.Any], root: str = "/") -> tuple[Configuratio
 def measure(params: t.Mapping[str, t.Any], root: str = "/") -> Json:
     """Return the result of the ``etcd_info`` module for its parameters.
 
-    :raises TuningError: for bad parameters, and where there is no etcd to look at.
+    :raises TuningError: for bad parameters.
     """
     window_s = float(parse_decimal("window_s", params["window_s"], minimum=0, maximum=_LONGEST_WINDOW_S))
-    platform, where = params["platform_version"], params["where"]
+    platform, where = params["platform_version"] or None, params["where"]
     wanted = schema.facts(platform)
-    configuration, way = way_to(params, root)
-    servers = api_server.find(root)
+    subset = params["gather_subset"]
+    servers = api_server.find(root) if "api_servers" in subset else []
+    told: Json = {
+        "running": None,
+        "configuration": None,
+        "member": None,
+        "etcd": None,
+        "schema": {"in_use": None, "v2_keys": None, "v3_keys": None, "expected": wanted},
+        "quorum": None,
+        "api_servers": [api_server.facts(server) for server in servers],
+        "placement": None,
+        "notes": [],
+        "rows": [],
+    }
+    if "member" in subset:
+        told.update(_member(params, root, window_s, platform, servers))
+        told["schema"]["expected"] = wanted
+    rows = [*told["rows"], *api_server.judge(where, servers, platform)]
+    return {**told, "rows": rows, "lines": [_line(each) for each in rows if each["status"] == "note"]}
+
+
+def _line(told: Row) -> str:
+    what = f"{told['what']}: {told['effective']}" if told["effective"] else str(told["what"])
+    return f"{what} ({told['why']})"
+
+
+def _member(
+    params: t.Mapping[str, t.Any], root: str, window_s: float, platform: str | None, servers: list[api_server.ApiServer]
+) -> Json:
+    where = params["where"]
+    try:
+        configuration, way = way_to(params, root)
+    except NoEtcd as error:
+        return _silent(where, None, "none on this host", error)
     try:
         found = look(way)
     except Unreachable as error:
-        return _down(where, configuration, wanted, error)
+        return _silent(where, configuration, "does not answer", error)
     with MemberV2(way) as member:
         watched = storage.watch(configuration, member.metrics, window_s, found.notes)
     rows = [*_member_rows(where, found), *storage.judge(where, watched, found), _schema_row(where, found, platform)]
-    rows += [*_quorum_rows(where, found), *api_server.judge(where, servers, platform)]
+    rows += _quorum_rows(where, found)
     placed = None
     if configuration is not None:
         placed = placement.find(way.url, configuration.urls("ETCD_INITIAL_ADVERTISE_PEER_URLS"), servers)
@@ -76,27 +113,20 @@ def measure(params: t.Mapping[str, t.Any], root: str = "/") -> Json:
         "configuration": _configuration(configuration, way),
         "member": as_member(found),
         "etcd": {"members": found.members, "storage": watched},
-        "schema": {"in_use": found.schema, "v2_keys": found.v2_keys, "v3_keys": found.v3_keys, "expected": wanted},
+        "schema": {"in_use": found.schema, "v2_keys": found.v2_keys, "v3_keys": found.v3_keys},
         "quorum": found.quorum,
-        "api_servers": [api_server.facts(server) for server in servers],
         "placement": placed,
         "notes": found.notes,
         "rows": rows,
     }
 
 
-def _down(where: str, configuration: Configuration | None, wanted: Json | None, error: Unreachable) -> Json:
+def _silent(where: str, configuration: Configuration | None, what: str, error: TuningError) -> Json:
     return {
         "running": False,
         "configuration": _configuration(configuration, None),
-        "member": None,
-        "etcd": None,
-        "schema": {"in_use": None, "v2_keys": None, "v3_keys": None, "expected": wanted},
-        "quorum": None,
-        "api_servers": [],
-        "placement": None,
         "notes": [str(error)],
-        "rows": [row(where, "member", wanted="well", effective="does not answer", status="note", why=str(error))],
+        "rows": [row(where, "member", wanted="well", effective=what, status="note", why=str(error))],
     }
 
 
