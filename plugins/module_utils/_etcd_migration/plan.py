@@ -236,8 +236,10 @@ def _refuse_loss(made: Plan, facts: Facts, discard: bool) -> None:
     counts = [each["written_since"] for each in facts.values() if each.get("written_since") is not None]
     if counts and not max(counts):
         return
-    says = f"has {max(counts)} v3 keys that were written" if counts else "does not say whether v3 keys were written"
-    why = f"{says} since the migration, and they would be lost; etcd_host_migrate_discard: true loses them"
+    says = "does not say whether v3 keys were written"
+    if counts:
+        says = f"has {max(counts)} v3 key{'s that were' if max(counts) > 1 else ' that was'} written"
+    why = f"{says} since the migration; the way back would lose them, and does with etcd_host_migrate_discard: true"
     made.rows.append(refusal(made.first, "v3 keys", why))
 
 

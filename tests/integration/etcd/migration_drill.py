@@ -126,6 +126,19 @@ class Drill:
         _status, answer = self.lab_state.request(host, "GET", "/v2/members")
         return sum(bool(each["name"]) for each in answer["members"])
 
+    def settled(self) -> None:
+        """Wait until every member is healthy and has applied the same."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                health = [self.lab_state.request(host, "GET", "/health")[1]["health"] for host in self.members]
+                if health == ["true"] * len(self.members):
+                    return
+            except OSError:
+                pass
+            time.sleep(0.5)
+        raise AssertionError("the members do not become healthy")
+
     def etcdctl(self, host: str, *words: str) -> str:
         """Run etcdctl for the v3 storage of one member."""
         pki = LAB / "etcd-hosts/pki"
