@@ -20,8 +20,7 @@ KILLS = [
     ("etcd01", "transform", 0.0),
     ("etcd01", "transform", 0.3),
     ("etcd01", "force_new_cluster", 0.0),
-    ("etcd01", "settle", 0.5),
-    ("etcd01", "await", 0.0),
+    ("etcd01", "settle", 0.0),
     ("etcd01", "add", 0.2),
     ("etcd02", "adopt", 0.0),
     ("etcd02", "await", 0.5),
@@ -31,8 +30,18 @@ KILLS = [
     ("etcd02", "compare", 0.1),
     ("etcd03", "finish", 0.0),
 ]
-# Each way back begins with a run that is killed there; those before any store was touched are alike.
-BACK_FROM = [KILLS[each] for each in (1, 2, 4, 6, 8, 9, 12, 13)]
+# Each way back begins with a run that is killed there; before any store was touched one is like the other.
+BACK_FROM = [
+    ("etcd03", "backup", 1.0),
+    ("etcd02", "keep", 0.0),
+    ("etcd01", "transform", 0.3),
+    ("etcd01", "settle", 0.0),
+    ("etcd01", "await", 0.0),
+    ("etcd01", "add", 0.2),
+    ("etcd02", "adopt", 0.0),
+    ("etcd03", "await", 0.2),
+    ("etcd01", "lease", 0.1),
+]
 KILLS_BACK = [("etcd02", "give_back", 0.0), ("etcd01", "await", 0.1), ("etcd03", "compare_back", 0.0)]
 
 
