@@ -1,5 +1,5 @@
 # What `make test` runs, and what it leaves out because it takes long.
-.PHONY: test unit static lint sanity artifact molecule integration rollout-test fleet-test bench full-scale kill-test
+.PHONY: test unit static lint sanity artifact molecule integration rollout-test fleet-test etcd-test bench full-scale kill-test
 
 test: unit static lint sanity artifact integration molecule  ## Every test; brings the lab up for the last two
 
@@ -40,6 +40,9 @@ rollout-test: lab-up  ## A rollout watched and disturbed: pauses, kills, API res
 
 fleet-test: lab-up  ## Fleets deployed and stormed, killed ten times, the API restarted (not part of `make test`)
 	@pytest tests/integration/fleet --durations=10
+
+etcd-test: lab-up  ## A migration of etcd refused for each reason, killed in each step, forward and back (not part of `make test`)
+	@pytest tests/integration/etcd --durations=10
 
 bench: lab-up  ## Benchmarks (not part of `make test`)
 	@tests/bench/run
