@@ -46,6 +46,8 @@ class Etcdctl:
         if service == "maintenance/defragment":
             return {}
         answer = json.loads(told)
+        if service == "lease/timetolive":
+            return {"TTL": answer["ttl"]}
         return t.cast(Json, answer[0]["Status"] if service == "maintenance/status" else answer)
 
     def _run(self, arguments: list[str], value: bytes | None, timeout_s: float) -> bytes:
@@ -80,6 +82,10 @@ def _arguments(service: str, body: Json) -> tuple[list[str], bytes | None]:
         return ["member", "list"], None
     if service == "lease/grant":
         return ["lease", "grant", str(body["TTL"])], None
+    if service == "lease/timetolive":
+        return ["lease", "timetolive", f"{int(body['ID']):x}"], None
+    if service == "kv/txn":
+        return ["txn"], _transaction(body)
     if service == "kv/range":
         return _range(body), None
     if service == "kv/put":
@@ -100,6 +106,19 @@ def _range(body: Json) -> list[str]:
         # No argument can hold a zero byte; the empty key stands for the first of all.
         return [*arguments, "--from-key", "--", "" if key == b"\0" else _text(body["key"])]
     return [*arguments, "--", _text(body["key"]), *([_text(body["range_end"])] if end else [])]
+
+
+def _transaction(body: Json) -> bytes:
+    """Return what etcdctl reads on its input: keys that must not have changed, and leases that are put on them."""
+    lines = [f'mod({_quoted(each["key"])}) = "{int(each["mod_revision"])}"' for each in body["compare"]]
+    lines.append("")
+    for put in (each["request_put"] for each in body["success"]):
+        lines.append(f"put --ignore-value --lease={int(put['lease']):x} -- {_quoted(put['key'])}")
+    return os.fsencode("\n".join([*lines, "", "", ""]))
+
+
+def _quoted(encoded: str) -> str:
+    return json.dumps(_text(encoded), ensure_ascii=False)
 
 
 def _text(encoded: str) -> str:

@@ -52,7 +52,7 @@ def healthy(api: Api) -> bool:
 def caught_up(api: Api) -> bool:
     """Return whether the member answers a linearizable read: it has applied all that was committed before."""
     try:
-        api.call("POST", "/v3/kv/range", body={"key": encode(b"\0"), "limit": 1, "keys_only": True}, timeout_s=10.0)
+        api.call("POST", "/v3/kv/range", body={"key": encode(b"/"), "limit": 1, "keys_only": True}, timeout_s=10.0)
     except NoAnswer:
         return False
     return True

@@ -82,7 +82,8 @@ def read_v3_keys(api: Api, prefix: bytes = b"\0") -> tuple[dict[str, V3Key], int
                 int(each.get("lease", 0)),
                 int(each.get("mod_revision", 0)),
             )
-            start = name + b"\0"
+            # The next page begins with it again, because no argument of etcdctl can hold the zero byte behind it.
+            start = name
         if not found.get("more"):
             return keys, revision
 
