@@ -43,14 +43,18 @@ def way_to(params: t.Mapping[str, t.Any], root: str = "/") -> tuple[Configuratio
     :raises NoEtcd: when neither tells of a member.
     """
     timeout_s = float(parse_decimal("timeout_s", params["timeout_s"], above=0, maximum=300))
-    configuration: Configuration | None = None
+    files = {name: params[name] for name in ("ca_file", "cert_file", "key_file")}
+    endpoint = params["endpoint"]
     try:
         configuration = read(root, params["data_dir"])
-    except NoEtcd:
-        if not params["endpoint"]:
+    except TuningError:
+        # No etcd, or several: the endpoint says which one is meant, and the files are given with it.
+        if not endpoint:
             raise
-    files = {name: params[name] for name in ("ca_file", "cert_file", "key_file")}
-    return configuration, access(configuration, url=params["endpoint"], timeout_s=timeout_s, **files)
+        return None, access(None, url=endpoint, timeout_s=timeout_s, **files)
+    way = access(configuration, url=endpoint, timeout_s=timeout_s, **files)
+    own = [*configuration.urls("ETCD_ADVERTISE_CLIENT_URLS"), *configuration.urls("ETCD_LISTEN_CLIENT_URLS")]
+    return configuration if not endpoint or endpoint.rstrip("/") in own else None, way
 
 
 def measure(params: t.Mapping[str, t.Any], root: str = "/") -> Json:
