@@ -1,7 +1,5 @@
 # What `make test` runs, and what it leaves out because it takes long.
-.PHONY: test unit static lint sanity artifact molecule integration rollout-test fleet-test openstack-test bench full-scale kill-test
-.PHONY: test unit static lint sanity artifact molecule integration rollout-test upgrade-test fleet-test bench full-scale kill-test
-.PHONY: test unit static lint sanity artifact molecule integration rollout-test fleet-test etcd-test bench full-scale kill-test
+.PHONY: test unit static lint sanity artifact molecule integration rollout-test fleet-test openstack-test bench full-scale kill-test upgrade-test etcd-test
 
 test: unit static lint sanity artifact integration molecule  ## Every test; brings the lab up for the last two
 
@@ -49,6 +47,7 @@ fleet-test: lab-up  ## Fleets deployed and stormed, killed ten times, the API re
 openstack-test: setup  ## NVMe devices for virtual machines: real kernels, grub and nova (not part of `make test`)
 	@ansible-playbook -i localhost, lab/up.yml --tags lab_compute -e lab_compute_nova=true
 	@pytest tests/integration/openstack --durations=10
+
 etcd-test: lab-up  ## A migration of etcd refused for each reason, killed in each step, forward and back (not part of `make test`)
 	@pytest tests/integration/etcd --durations=10
 
