@@ -63,6 +63,10 @@ refused:
   description: Whether something stands against it, so that nothing is planned.
   returned: success
   type: bool
+carry_out:
+  description: Whether the plan may be carried out - it is allowed, not refused and no preview.
+  returned: success
+  type: bool
 steps:
   description: What is left to do, in its order.
   returned: success
@@ -124,7 +128,8 @@ def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         allowed=params["allow_disruption"],
         done=params["done"],
     )
-    return {"changed": False, **made.as_result()}
+    may = params["allow_disruption"] and not made.refused and not check_mode
+    return {"changed": False, **made.as_result(), "carry_out": may}
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._report import (
     deployments,
+    etcd,
     latencies,
     latency_tables,
     migration_tables,
@@ -43,6 +44,7 @@ SUBJECTS = (
     Subject("latencies", latency_tables.rows, latencies.draw),
     Subject("migrations", migration_tables.rows, migrations.draw),
     Subject("upgrades", upgrades.rows, upgrades.draw),
+    Subject("etcd", etcd.rows, etcd.draw),
 )
 
 

@@ -302,4 +302,24 @@ JAPANESE = {
     "{lost:,} of {vms:,}": "{vms:,} 台中 {lost:,} 台",
     "the paper's major upgrade": "論文のメジャーアップグレード",
     "The paper's durations are compressed alike": "論文の所要時間も同じ割合で短縮",
+    # etcd.
+    "etcd hosts": "etcd ホスト",
+    "The members of etcd (below 10, 25 and 50 ms is what etcd needs)": (
+        "etcd のメンバー (必要な値は順に 10、25、50 ms 未満)"
+    ),
+    "device": "デバイス",
+    "WAL fsync p99": "WAL fsync p99",
+    "backend commit p99": "バックエンドコミット p99",
+    "round trip p99": "ピア往復時間 p99",
+    "database": "データベース",
+    "storage": "ストレージ",
+    "leader": "リーダー",
+    "etcd before and after its migration to the v3 storage": "etcd の v3 ストレージへの移行前後",
+    "writes a second": "書き込み (回/秒)",
+    "reads a second": "読み取り (回/秒)",
+    "processor, %": "CPU (%)",
+    "memory, MiB": "メモリー (MiB)",
+    "size of a write, KiB": "書き込みサイズ (KiB)",
+    "size of a read, KiB": "読み取りサイズ (KiB)",
+    "at rest": "安定時",
 }

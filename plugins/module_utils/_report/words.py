@@ -41,6 +41,7 @@ SUBJECT_TITLES = {
     "latencies": "Latency of VMs",
     "migrations": "Live migration",
     "upgrades": "Upgrade of the cluster",
+    "etcd": "etcd hosts",
 }
 
 STEP_TITLES = {
