@@ -88,7 +88,7 @@ def rates(first: Sample, second: Sample) -> dict[str, float | None]:
 
 def _pairs(path: str) -> dict[str, int]:
     lines = (_text(path) or "").splitlines()
-    return {name: int(number) for name, _, number in (line.partition(": ") for line in lines) if number.isdigit()}
+    return {name: int(number) for name, _colon, number in (line.partition(": ") for line in lines) if number.isdigit()}
 
 
 def _text(path: str) -> str | None:

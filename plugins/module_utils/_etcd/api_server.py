@@ -79,7 +79,7 @@ def arguments_of(text: str) -> dict[str, list[str]]:
         elif indent <= depth:
             break
         else:
-            name, _, value = content.strip().partition(":")
+            name, _colon, value = content.strip().partition(":")
             arguments[name] = [_plain(each) for each in value.strip().strip("[]").split(",") if each.strip()]
     return arguments
 

@@ -120,7 +120,7 @@ def _kind(place: str, name: str, model: str | None) -> str:
 def _mounts(root: str) -> list[Mount]:
     mounts = []
     for line in (_text(os.path.join(root, "proc/self/mountinfo")) or "").splitlines():
-        words, _, rest = line.partition(" - ")
+        words, _dash, rest = line.partition(" - ")
         fields, kinds = words.split(), rest.split()
         if len(fields) >= 5 and len(kinds) >= 2:
             point = fields[4].encode().decode("unicode_escape")

@@ -109,6 +109,6 @@ def _panel(found: list[Row], name: str, title: str, say: Language) -> Drawing:
         if row[name] is not None:
             look = next(look for _when, storage, look in _WHEN if storage == row["storage"])
             group = label(row, found, str(row["member"]), moments[row["moment"]])
-            bar = Bar(float(row[name]), f"{row['storage']} {row[name]:g}", look)
-            groups.setdefault(group, []).append(bar)
+            drawn = Bar(float(row[name]), f"{row['storage']} {row[name]:g}", look)
+            groups.setdefault(group, []).append(drawn)
     return bars(list(groups.items()), axes.numbers(title, _known(found, name)))
