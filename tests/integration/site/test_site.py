@@ -70,12 +70,18 @@ def test_site_comes_through(tuned: Played) -> None:
 
 
 def test_what_was_predicted_is_what_happened(predicted: Played, tuned: Played) -> None:
+    assert _happened(tuned) == _expected(predicted)
+
+
+def _expected(preview: Played) -> dict[tuple[str, str, str], tuple[t.Any, ...]]:
+    return {key: (line.before, line.wanted, line.status) for key, line in preview.lines.items()}
+
+
+def _happened(played: Played) -> dict[tuple[str, str, str], tuple[t.Any, ...]]:
     as_preview = {"changed": "would_change"}
-    expected = {key: (line.before, line.wanted, line.status) for key, line in predicted.lines.items()}
-    happened = {
-        key: (line.before, line.wanted, as_preview.get(line.status, line.status)) for key, line in tuned.lines.items()
+    return {
+        key: (line.before, line.wanted, as_preview.get(line.status, line.status)) for key, line in played.lines.items()
     }
-    assert happened == expected
 
 
 def test_everything_that_was_set_was_read_back(tuned: Played) -> None:
@@ -179,9 +185,26 @@ def test_a_part_that_fails_does_not_keep_the_others_from_running(play: Play, aga
     assert (run.path / "report.html").exists()
 
 
-def test_rollback_gives_back_what_was_there_before(play: Play, before: lab_state.State, again: Played) -> None:
-    rollback = play(ROLLBACK)
-    assert rollback.status == 0, rollback.output[-4000:]
+@pytest.fixture(scope="module")
+def way_back(play: Play, again: Played) -> Played:
+    """A preview of the way back."""
+    return play(ROLLBACK, "--check", "--diff")
+
+
+@pytest.fixture(scope="module")
+def given_back(play: Play, way_back: Played) -> Played:
+    """The way back, with the rollout that it causes."""
+    return play(ROLLBACK)
+
+
+def test_a_preview_of_the_way_back_changes_nothing(play: Play, tuned: Played, way_back: Played) -> None:
+    assert way_back.status == 0, way_back.output[-4000:]
+    audited = play(VERIFY)
+    assert audited.status == 0, audited.output[-4000:]
+
+
+def test_rollback_gives_back_what_was_there_before(before: lab_state.State, given_back: Played) -> None:
+    assert given_back.status == 0, given_back.output[-4000:]
     assert lab_state.paused_pools() == []
     after = lab_state.whole()
     assert after["hosts"] == before["hosts"]
