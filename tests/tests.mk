@@ -29,7 +29,7 @@ artifact: setup  ## Build the collection, import and install it
 
 molecule: lab-up  ## Each role by itself on the lab
 	@echo "== molecule"
-	@molecule test --all --exclude openstack_pci --report
+	@molecule test --all --exclude etcd_migrate --exclude openstack_pci --report
 
 integration: lab-up  ## The playbooks, modules and gates on the lab
 	@echo "== integration"
@@ -51,6 +51,7 @@ openstack-test: setup  ## NVMe devices for virtual machines: real kernels, grub 
 
 etcd-test: lab-up  ## A migration of etcd refused for each reason, killed in each step, forward and back (not part of `make test`)
 	@pytest tests/integration/etcd --durations=10
+	@molecule test --scenario-name etcd_migrate
 
 bench: lab-up  ## Benchmarks (not part of `make test`)
 	@tests/bench/run

@@ -18,8 +18,10 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client impo
 from .lab_fleet import LAB, until
 from .latency_drill import SHAPE, Hosts
 
+# The molecule scenario of the role is the short one.
 pytestmark = [
     pytest.mark.lab,
+    pytest.mark.long,
     pytest.mark.skipif(not (shutil.which("fio") and shutil.which("unshare")), reason="needs fio"),
 ]
 

@@ -45,7 +45,9 @@ def witness(client: LabClient) -> t.Iterator[Witness]:
     watching.stop()
 
 
-@pytest.mark.parametrize(("via", "probe"), [("ip", "login"), ("portforward", "login")])
+@pytest.mark.parametrize(
+    ("via", "probe"), [("ip", "login"), pytest.param("portforward", "login", marks=pytest.mark.long)]
+)
 def test_all_are_timed_but_those_that_do_not_boot_and_those_that_find_no_node(
     drill: Drill, witness: Witness, via: str, probe: str
 ) -> None:
@@ -72,6 +74,7 @@ def test_all_are_timed_but_those_that_do_not_boot_and_those_that_find_no_node(
     assert [row["status"] for row in storm["rows"]] == ["changed", "failed", "failed"]
 
 
+@pytest.mark.long
 def test_a_series_stops_all_between_its_steps_and_at_its_end(drill: Drill, witness: Witness) -> None:
     drill.make(12)
     steps = {"cnv_fleet_storm_vms": [6, 12], "cnv_fleet_storm_probe": "banner"}
