@@ -46,9 +46,8 @@ class Grub:
         script = script if self.dropins else ". etc/default/grub;"
         script += 'printf "%s|%s" "$GRUB_CMDLINE_LINUX" "$GRUB_CMDLINE_LINUX_DEFAULT"'
         shell = subprocess.run(
-            ["sh", "-c", script.replace(". etc", ". ./etc")], cwd=self.root, capture_output=True, text=True
+            ["sh", "-c", script.replace(". etc", ". ./etc")], cwd=self.root, capture_output=True, text=True, check=True
         )
-        assert shell.returncode == 0, shell.stderr
         everywhere, usual = shell.stdout.split("|")
         if self.breaks == "drops":
             everywhere = everywhere.replace("console=ttyS0", "")

@@ -13,7 +13,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._upgrade.stand im
 from upgrade_objects import condition, entry, operator, parsed
 
 WORKING = "Working towards 4.9.23: 569 of 738 done (77% complete)"
-OPERATORS = [operator("etcd", "4.9.23"), operator("kube-apiserver"), operator("network")]
+OPERATORS = (operator("etcd", "4.9.23"), operator("kube-apiserver"), operator("network"))
 UNDER_WAY = [entry("4.9.23", "Partial"), entry("4.9.15")]
 
 
@@ -89,7 +89,7 @@ def steps(name: str, pool: str, selected: float, done: float | None) -> NodeTime
 # The control plane began at 12:00 and was done at 12:35, in seconds of the epoch.
 NOON = 1785585600.0
 DONE_AT = NOON + 2100
-NODES = [steps("a", "zone-0", DONE_AT + 10, DONE_AT + 310), steps("b", "zone-1", DONE_AT + 320, DONE_AT + 910)]
+NODES = (steps("a", "zone-0", DONE_AT + 10, DONE_AT + 310), steps("b", "zone-1", DONE_AT + 320, DONE_AT + 910))
 
 
 def figures(nodes: t.Sequence[NodeTimes] = NODES, machines: t.Any = None, **more: t.Any) -> dict[str, t.Any]:
