@@ -45,3 +45,14 @@ options:
     type: raw
     default: 300.0
 """
+
+    # For plans that later steps of the same run build on.
+    PLANNED = r"""
+options:
+  planned:
+    description:
+      - The return value C(planned) of an earlier plan of the same run, where that is only previewed.
+      - It is handed on with what this plan adds.
+    type: dict
+    default: {}
+"""

@@ -54,5 +54,25 @@ def row(
     }
 
 
+def any_refused(rows: t.Iterable[Row]) -> bool:
+    """Return whether a gate said no, so that nothing may be changed."""
+    return any(one["status"] == "refused" for one in rows)
+
+
+def in_words(rows: t.Sequence[Row]) -> list[str]:
+    """Return a line for each row of a plan; where something stands against it, of that alone."""
+    refused = [one for one in rows if one["status"] == "refused"]
+    if refused:
+        return [f"refused: {one['where']}, {one['what']}: {one['why']}" for one in refused]
+    return [f"{one['where']}, {one['what']}: {_said(one)}" for one in rows]
+
+
+def _said(one: Row) -> str:
+    value = one["effective"]
+    if one["status"] in ("would_change", "pending") and one["before"] != one["wanted"]:
+        value = f"{one['before'] or 'none'} -> {one['wanted'] or 'none'}"
+    return "; ".join(part for part in (value, one["why"]) if part)
+
+
 def _text(value: t.Any) -> str | None:
     return None if value is None else str(value)

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - virtscale.tuning.attributes.read_only
   - virtscale.tuning.plan
   - virtscale.tuning.plan.estimate
+  - virtscale.tuning.plan.planned
 options:
   state:
     description:
@@ -62,10 +63,6 @@ options:
     type: str
     choices: [one, seed]
     default: one
-  planned:
-    description: RV(virtscale.tuning.zone_plan#module:planned) of an earlier step of the same run.
-    type: dict
-    default: {}
 """
 
 EXAMPLES = r"""
@@ -85,7 +82,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 planned:
-  description: The labels of nodes and the pools after the writes of this step and earlier ones, for a preview.
+  description:
+    - What the writes of this plan and of earlier ones come to, for a preview of later steps - labels of nodes, merge
+      patches of pools and the names of KubeletConfigs that go.
   returned: success
   type: dict
 patches:
@@ -118,6 +117,7 @@ import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.planned import PLANNED_SPEC, planned_together
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import (
     ESTIMATE_SPEC,
     PLAN_SPEC,
@@ -129,6 +129,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kubelet.rollback
 SPEC: dict[str, dict[str, t.Any]] = {
     **PLAN_SPEC,
     **ESTIMATE_SPEC,
+    **PLANNED_SPEC,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "name": {"type": "str", "default": "virtscale-tuning"},
     "settings": {
@@ -138,7 +139,6 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "pool_label": {"type": "dict", "default": {"custom-kubelet": "enabled"}},
     "pools": {"type": "list", "elements": "str", "default": []},
     "layout": {"type": "str", "choices": ["one", "seed"], "default": "one"},
-    "planned": {"type": "dict", "default": {}},
 }
 
 
@@ -159,18 +159,11 @@ def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
             force_conflicts=params["force_conflicts"],
         )
         plan = plan_kubelet(machines, params["facts"], wishes)
-    result = plan.as_result()
-    # The pools of this step over those of the steps before.
-    result["planned"] = _planned(params["planned"], result.get("planned", {}))
     return {
-        **result,
+        **plan.as_result(),
+        "planned": planned_together(params["planned"], plan.planned),
         "rows": confirmed(params["expected_rows"], plan.rows, check_mode, given_back=params["state"] == "absent"),
     }
-
-
-def _planned(before: dict[str, t.Any], now: dict[str, t.Any]) -> dict[str, t.Any]:
-    pools = {item["metadata"]["name"]: item for part in (before, now) for item in part.get("pools", [])}
-    return {"node_labels": before.get("node_labels", {}), "pools": list(pools.values())}
 
 
 def main() -> t.NoReturn:

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - virtscale.tuning.attributes
   - virtscale.tuning.attributes.read_only
   - virtscale.tuning.plan
+  - virtscale.tuning.plan.planned
 options:
   state:
     description:
@@ -144,6 +145,12 @@ policy_after:
   returned: success
   type: list
   elements: dict
+planned:
+  description:
+    - What the writes of this plan and of earlier ones come to, for a preview of later steps - labels of nodes, merge
+      patches of pools and the names of KubeletConfigs that go.
+  returned: success
+  type: dict
 patches:
   description: Always empty.
   returned: success
@@ -169,6 +176,7 @@ import datetime
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.planned import PLANNED_SPEC, planned_together
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import PLAN_SPEC, confirmed
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.plan import (
     MigrationWishes,
@@ -180,6 +188,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import p
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **PLAN_SPEC,
+    **PLANNED_SPEC,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "pools": {"type": "list", "elements": "str", "default": []},
     "run_id": {"type": "str"},
@@ -206,7 +215,7 @@ def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     rows = confirmed(params["expected_rows"], plan.rows, check_mode, given_back=not present)
     if before and not check_mode:
         rows += prove(before, facts, planned_pools(params["expected_rows"]))
-    return {**plan.as_result(), "rows": rows}
+    return {**plan.as_result(), "rows": rows, "planned": planned_together(params["planned"], plan.planned)}
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - virtscale.tuning.attributes.read_only
   - virtscale.tuning.plan
   - virtscale.tuning.plan.estimate
+  - virtscale.tuning.plan.planned
 options:
   state:
     description:
@@ -102,8 +103,10 @@ rows:
   type: list
   elements: dict
 planned:
-  description: The labels of nodes and the pools after the writes, for a preview of later steps.
-  returned: with O(state=present)
+  description:
+    - What the writes of this plan and of earlier ones come to, for a preview of later steps - labels of nodes, merge
+      patches of pools and the names of KubeletConfigs that go.
+  returned: success
   type: dict
 """
 
@@ -111,6 +114,7 @@ import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.planned import PLANNED_SPEC, planned_together
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import (
     ESTIMATE_SPEC,
     PLAN_SPEC,
@@ -123,6 +127,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._zones.rollback i
 SPEC: dict[str, dict[str, t.Any]] = {
     **PLAN_SPEC,
     **ESTIMATE_SPEC,
+    **PLANNED_SPEC,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "zones": {"type": "raw", "default": 3},
     "prefix": {"type": "str", "default": "zone"},
@@ -133,7 +138,9 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    machines = Machines.from_facts(params["facts"], drain_s=params["drain_s"], reboot_s=params["reboot_s"])
+    machines = Machines.from_facts(
+        params["facts"], params["planned"], drain_s=params["drain_s"], reboot_s=params["reboot_s"]
+    )
     share = parse_decimal("max_disrupted_share", params["max_disrupted_share"], above=0, maximum=1)
     if params["state"] == "absent":
         plan = plan_zones_given_back(machines, share, params["allow_disruption"])
@@ -150,6 +157,7 @@ def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         plan = plan_zones(machines, wishes)
     return {
         **plan.as_result(),
+        "planned": planned_together(params["planned"], plan.planned),
         "rows": confirmed(params["expected_rows"], plan.rows, check_mode, given_back=params["state"] == "absent"),
     }
 

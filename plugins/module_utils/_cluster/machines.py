@@ -9,7 +9,7 @@ import math
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import Object, labels_of, merged, patched
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import Object, labels_of, patched
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.estimate import (
     DEFAULT_DRAIN_S,
@@ -56,8 +56,7 @@ class Machines:
     ) -> Machines:
         """Return the machines of measured facts.
 
-        :param planned: ``node_labels`` (name to labels, None removes) and ``pools`` (whole objects) that this run
-            sets before; a preview plans on them.
+        :param planned: what earlier steps of this run make of them, see ``_cluster.planned``; a preview plans on it.
         :raises InvalidValue: for durations that are no seconds.
         """
         planned = planned or {}
@@ -68,8 +67,10 @@ class Machines:
         pools = {pool["metadata"]["name"]: pool for pool in facts.get("pools") or []}
         for pool in planned.get("pools") or []:
             name = pool["metadata"]["name"]
-            pools[name] = merged(pools.get(name, {}), pool)
+            pools[name] = patched(pools.get(name, {}), pool)
+        gone = planned.get("kubelet_configs_absent") or []
         configs = {item["metadata"]["name"]: item for item in facts.get("kubelet_configs") or []}
+        configs = {name: item for name, item in configs.items() if name not in gone}
         snapshot = Snapshot(
             nodes={name: parse_node(node) for name, node in nodes.items()},
             pools={name: parse_pool(pool) for name, pool in pools.items()},

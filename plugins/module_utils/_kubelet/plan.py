@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines, is_zone_pool
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.planned import MachinePlan
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import (
     Object,
@@ -21,7 +22,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects imp
     remember,
     value_at,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import NEEDS_DISRUPTION, KubePlan, status_of
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import NEEDS_DISRUPTION, status_of
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.server_side_apply import (
     conflicts,
     declaration,
@@ -58,18 +59,7 @@ class KubeletWishes:
     force_conflicts: bool
 
 
-@dataclass
-class KubeletPlan(KubePlan):
-    """The writes, and the pools after them for the steps that follow in a preview."""
-
-    pools: list[Object] = field(default_factory=list)
-
-    def as_result(self) -> dict[str, t.Any]:
-        """Return the plan as return values of a module."""
-        return {**super().as_result(), "planned": {"pools": self.pools}}
-
-
-def plan_kubelet(machines: Machines, facts: t.Mapping[str, t.Any], wishes: KubeletWishes) -> KubeletPlan:
+def plan_kubelet(machines: Machines, facts: t.Mapping[str, t.Any], wishes: KubeletWishes) -> MachinePlan:
     """Return the writes that give the kubelets their settings: labelled pools, paused as ours, then the object.
 
     :raises TuningError: for settings that cannot work, a pool that does not exist, or a layout that loses settings.
@@ -86,7 +76,7 @@ def plan_kubelet(machines: Machines, facts: t.Mapping[str, t.Any], wishes: Kubel
     reasons = gates.refusals(settings, facts.get("network"), wishes.force_conflicts)
     reasons += _conflict_reasons(machines, live, wanted, pools, wishes.force_conflicts)
 
-    plan = KubeletPlan()
+    plan = MachinePlan()
     if not reasons and wishes.allow_disruption:
         for pool, change in pools.items():
             if differences(machines.pools[pool], change):
@@ -106,7 +96,8 @@ def plan_kubelet(machines: Machines, facts: t.Mapping[str, t.Any], wishes: Kubel
         machines, facts.get("kubelets"), settings, targets, wishes.allow_disruption, stopped, pending
     )
     plan.rows += _notes(machines, name, settings, targets, gates)
-    plan.pools = [] if reasons else [merged(machines.pools[pool], change) for pool, change in pools.items()]
+    if not reasons:
+        plan.planned = {"pools": [merged(machines.pools[pool], change) for pool, change in pools.items()]}
     return plan
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.planned import MachinePlan
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import (
     Object,
     Path,
@@ -21,7 +22,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects imp
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import (
     NEEDS_DISRUPTION,
-    KubePlan,
     status_of,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.server_side_apply import made_by_us
@@ -33,18 +33,21 @@ _PAUSED_WHY = "the kubelets get their settings back; released by the rollout"
 
 def plan_kubelet_given_back(
     machines: Machines, name: str, label: t.Mapping[str, str], allow_disruption: bool
-) -> KubePlan:
+) -> MachinePlan:
     """Return what can be taken back now: the KubeletConfig, or the labels that selected its pools."""
-    plan = KubePlan()
+    plan = MachinePlan()
     live = machines.kubelet_configs.get(name, {})
     if live and (made_by_us(live) or give_back(live)):
         _plan_object(plan, machines, live, allow_disruption)
     elif not live:
-        _plan_labels(plan, machines, label)
+        _plan_labels(plan, machines, label, allow_disruption)
+    plan.foresee()
+    if not allow_disruption:
+        plan.withhold()
     return plan
 
 
-def _plan_object(plan: KubePlan, machines: Machines, live: Object, allow_disruption: bool) -> None:
+def _plan_object(plan: MachinePlan, machines: Machines, live: Object, allow_disruption: bool) -> None:
     pools = [pool for pool in machines.pools if Layer.of(live).on(machines.pools[pool])]
     nodes = {pool: len(machines.members(pool)) for pool in pools}
     status = status_of(False, allow_disruption)
@@ -53,8 +56,6 @@ def _plan_object(plan: KubePlan, machines: Machines, live: Object, allow_disrupt
     for key, value in (value_at(live, ("spec", "kubeletConfig")) or {}).items():
         what = f"spec.kubeletConfig.{key}"
         plan.rows.append(row(where, what, before=value, effective=value, status=status, why=why))
-    if not allow_disruption:
-        return
     for pool in pools:
         pause = machines.pause(pool, _PAUSED_WHY)
         if pause:
@@ -65,7 +66,7 @@ def _plan_object(plan: KubePlan, machines: Machines, live: Object, allow_disrupt
         plan.patches.append(identified(live, give_back(live)))
 
 
-def _plan_labels(plan: KubePlan, machines: Machines, label: t.Mapping[str, str]) -> None:
+def _plan_labels(plan: MachinePlan, machines: Machines, label: t.Mapping[str, str], allow_disruption: bool) -> None:
     def is_label(path: Path) -> bool:
         return path[:2] == ("metadata", "labels") and path[2] in label
 
@@ -80,7 +81,7 @@ def _plan_labels(plan: KubePlan, machines: Machines, label: t.Mapping[str, str])
                         f"pool {name}",
                         f"label {key}",
                         before=label[key],
-                        status="would_change",
-                        why="set by this collection",
+                        status=status_of(False, allow_disruption),
+                        why="set by this collection" if allow_disruption else NEEDS_DISRUPTION,
                     )
                 )

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines, is_zone_pool
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.planned import MachinePlan
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import Object, identified
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import NEEDS_DISRUPTION, KubePlan, status_of
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import NEEDS_DISRUPTION, status_of
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.server_side_apply import (
     conflicts,
     declaration,
@@ -33,7 +34,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._migration.trigge
     trigger_name,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.facts import Node
-from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
+from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, any_refused, in_words, row
 
 PAUSED_WHY = "migration {run}; released by the rollout"
 _WHAT = "migration trigger"
@@ -56,7 +57,7 @@ class MigrationWishes:
 
 
 @dataclass
-class MigrationPlan(KubePlan):
+class MigrationPlan(MachinePlan):
     """The writes, and what the rollout after them has to wait for."""
 
     # The policy, to be in effect before the rest is written.
@@ -75,15 +76,11 @@ class MigrationPlan(KubePlan):
     @property
     def refused(self) -> bool:
         """Whether a gate said no, so that nothing may be changed."""
-        return any(one["status"] == "refused" for one in [*self.preflight, *self.rows])
+        return any_refused([*self.preflight, *self.rows])
 
     def lines(self) -> list[str]:
         """Return what somebody has to know before it begins: what stands against it, else what it does."""
-        told = [*self.preflight, *self.rows]
-        refused = [one for one in told if one["status"] == "refused"]
-        if refused:
-            return [f"refused: {one['where']}, {one['what']}: {one['why']}" for one in refused]
-        return [f"{one['where']}, {one['what']}: {_said(one)}" for one in told]
+        return in_words([*self.preflight, *self.rows])
 
     def as_result(self) -> dict[str, t.Any]:
         """Return the plan as return values of a module."""
@@ -134,6 +131,8 @@ class _Planner:
         if look:
             plan.preflight += check(self._machines, self._facts, leaving, float(self._wishes.max_disrupted_share))
             plan.preflight += _limit_rows(self._facts)
+        if not plan.refused:
+            plan.foresee()
         if plan.refused or not self._wishes.allow_disruption:
             plan.withhold()
             plan.policy, plan.policy_after = [], []
@@ -261,10 +260,3 @@ def _limit_rows(facts: t.Mapping[str, t.Any]) -> list[Row]:
         row(where, name, effective=value, status="note", why=f"so many migrate at once {place}")
         for name, value, place in told
     ]
-
-
-def _said(one: Row) -> str:
-    value = one["effective"]
-    if one["status"] in ("would_change", "pending") and one["before"] != one["wanted"]:
-        value = f"{one['before'] or 'none'} -> {one['wanted'] or 'none'}"
-    return "; ".join(part for part in (value, one["why"]) if part)

@@ -14,7 +14,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._errors import Tu
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import NEEDS_DISRUPTION, status_of
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.server_side_apply import is_gitops, owners
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.state import Limits, outdated
-from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
+from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, any_refused, in_words, row
 from ansible_collections.virtscale.tuning.plugins.module_utils._upgrade.facts import (
     ClusterVersion,
     parse_cluster_version,
@@ -55,15 +55,11 @@ class UpgradePlan:
     @property
     def refused(self) -> bool:
         """Whether a gate said no, so that nothing may be changed."""
-        return any(one["status"] == "refused" for one in [*self.preflight, *self.rows])
+        return any_refused([*self.preflight, *self.rows])
 
     def lines(self) -> list[str]:
         """Return what somebody has to know before it begins: what stands against it, else what it does."""
-        told = [*self.rows, *self.preflight]
-        refused = [one for one in told if one["status"] == "refused"]
-        if refused:
-            return [f"refused: {one['where']}, {one['what']}: {one['why']}" for one in refused]
-        return [f"{one['where']}, {one['what']}: {_said(one)}" for one in told]
+        return in_words([*self.rows, *self.preflight])
 
     def as_result(self) -> dict[str, t.Any]:
         """Return the plan as return values of a module."""
@@ -216,10 +212,3 @@ class _Planner:
             order = "one after the other" if wishes.one_at_a_time else "as max_disrupted_share allows"
             why = f"held until the control plane is done, then released {order}"
             plan.preflight.append(row("pools", ", ".join(plan.pools), status="note", why=why))
-
-
-def _said(one: Row) -> str:
-    value = one["effective"]
-    if one["status"] in ("would_change", "pending") and one["before"] != one["wanted"]:
-        value = f"{one['before'] or 'none'} -> {one['wanted'] or 'none'}"
-    return "; ".join(part for part in (value, one["why"]) if part)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import (
@@ -16,6 +16,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines
     Machines,
     disrupted_at_once,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.planned import MachinePlan
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.label_selector import Requirement, Selector
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import (
     Object,
@@ -27,7 +28,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects imp
     remember,
     value_at,
 )
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import NEEDS_DISRUPTION, KubePlan, status_of
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import NEEDS_DISRUPTION, status_of
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.server_side_apply import (
     Conflict,
     conflicts,
@@ -73,24 +74,14 @@ class ZoneWishes:
         return sorted(int(found[1]) for found in map(pattern.fullmatch, labels) if found)
 
 
-@dataclass
-class ZonePlan(KubePlan):
-    """The writes, and the state after them for the steps that follow in a preview."""
-
-    node_labels: dict[str, dict[str, str | None]] = field(default_factory=dict)
-    pools: list[Object] = field(default_factory=list)
-
-    def as_result(self) -> dict[str, t.Any]:
-        """Return the plan as return values of a module."""
-        return {**super().as_result(), "planned": {"node_labels": self.node_labels, "pools": self.pools}}
-
-
-def plan_zones(machines: Machines, wishes: ZoneWishes) -> ZonePlan:
+def plan_zones(machines: Machines, wishes: ZoneWishes) -> MachinePlan:
     """Return what makes the zones: a pool each, then the labels that put nodes into them."""
-    plan = ZonePlan()
+    plan = MachinePlan()
     current = _current_zones(plan, machines, wishes)
     target = assign(current, wishes.zones, rebalance=wishes.rebalance)
     moving = [node for node in sorted(target, key=natural_key) if current[node] != target[node]]
+    node_labels: dict[str, dict[str, str | None]] = {}
+    pools: list[Object] = []
     drafts = [_Draft.make(machines, wishes, zone, target, moving) for zone in range(wishes.zones)]
     refused = {draft.name for draft in drafts if draft.stopped}
     arriving = {draft.name: draft.arriving for draft in drafts if draft.arriving and draft.name not in refused}
@@ -99,7 +90,7 @@ def plan_zones(machines: Machines, wishes: ZoneWishes) -> ZonePlan:
     for draft in drafts:
         plan.rows += draft.rows(wishes, pending)
         if not draft.stopped:
-            plan.pools.append(draft.planned)
+            pools.append(draft.planned)
             plan.definitions += draft.definitions(wishes)
             plan.force_conflicts |= draft.takes_over
     for node in sorted(target, key=natural_key):
@@ -107,10 +98,11 @@ def plan_zones(machines: Machines, wishes: ZoneWishes) -> ZonePlan:
         moves, stopped = node in moving, zone in refused
         plan.rows.append(_node_row(node, current[node], zone, wishes, moves, stopped, pending))
         if moves and not stopped:
-            plan.node_labels[node] = _labels(current[node], zone, wishes)
+            node_labels[node] = _labels(current[node], zone, wishes)
             if wishes.allow_disruption:
-                _add_node(plan, machines.nodes[node], plan.node_labels[node])
-    plan.rows += _surplus(machines, wishes, target) + _dropped(machines, plan.pools)
+                _add_node(plan, machines.nodes[node], node_labels[node])
+    plan.rows += _surplus(machines, wishes, target) + _dropped(machines, pools)
+    plan.planned = {"node_labels": node_labels, "pools": pools}
     return plan
 
 
@@ -194,7 +186,7 @@ class _Draft:
         }[key]
 
 
-def _current_zones(plan: KubePlan, machines: Machines, wishes: ZoneWishes) -> dict[str, int | None]:
+def _current_zones(plan: MachinePlan, machines: Machines, wishes: ZoneWishes) -> dict[str, int | None]:
     """Return the zone of each node that may be in one; the others get a row that says why not."""
     current: dict[str, int | None] = {}
     for node in sorted(machines.workers(), key=natural_key):
@@ -257,7 +249,7 @@ def _labels(old: int | None, zone: str, wishes: ZoneWishes) -> dict[str, str | N
     return {**taken, f"{NODE_ROLE}{zone}": ""}
 
 
-def _add_node(plan: KubePlan, node: Object, labels: t.Mapping[str, str | None]) -> None:
+def _add_node(plan: MachinePlan, node: Object, labels: t.Mapping[str, str | None]) -> None:
     """Add the write that labels a node: an apply, or for a move one patch, so that it is in one zone at any time."""
     change = remember(node, {"metadata": {"labels": dict(labels)}})
     (plan.patches if None in labels.values() else plan.definitions).append(identified(node, change))

@@ -18,11 +18,13 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines
     disrupted_at_once,
     is_zone_pool,
 )
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.planned import MachinePlan
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import (
     Object,
     Path,
     give_back,
     identified,
+    leaves,
     merged,
     remember,
     remembered,
@@ -30,11 +32,10 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects imp
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import (
     NEEDS_DISRUPTION,
-    KubePlan,
     status_of,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.server_side_apply import made_by_us
-from ansible_collections.virtscale.tuning.plugins.module_utils._rows import row
+from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
 from ansible_collections.virtscale.tuning.plugins.module_utils._zones.labels import natural_key
 from ansible_collections.virtscale.tuning.plugins.module_utils._zones.plan import NODE_ROLE
 
@@ -42,13 +43,14 @@ _PAUSED_WHY = "zones are being taken back; released by the rollout"
 _AT_ONCE = ("spec", "maxUnavailable")
 
 
-def plan_zones_given_back(machines: Machines, max_disrupted_share: Decimal, allow_disruption: bool) -> KubePlan:
+def plan_zones_given_back(machines: Machines, max_disrupted_share: Decimal, allow_disruption: bool) -> MachinePlan:
     """Return what can be taken back now: the nodes' labels, or the pools that no node uses any more."""
-    plan = KubePlan()
+    plan = MachinePlan()
     leaving = [node for node in sorted(machines.nodes, key=natural_key) if _remembers_zone(machines.nodes[node])]
-    pending = f"{NEEDS_DISRUPTION}; {machines.duration({'worker': len(leaving)})}"
+    at_once = disrupted_at_once(len(machines.workers()), max_disrupted_share)
+    pending = f"{NEEDS_DISRUPTION}; {machines.duration({'worker': len(leaving)}, {'worker': at_once})}"
     if leaving:
-        plan.patches.append(_worker_for_now(machines, max_disrupted_share))
+        _speed_worker_up(plan, machines, at_once, status_of(False, allow_disruption))
     for node in leaving:
         item = machines.nodes[node]
         plan.patches.append(identified(item, give_back(item, _is_zone_label)))
@@ -61,12 +63,13 @@ def plan_zones_given_back(machines: Machines, max_disrupted_share: Decimal, allo
             _plan_pool(plan, machines, name, bool(leaving), allow_disruption)
     if not leaving:
         _plan_worker(plan, machines)
+    plan.foresee()
     if leaving and not allow_disruption:
         plan.withhold()
     return plan
 
 
-def _plan_pool(plan: KubePlan, machines: Machines, name: str, wait: bool, allow_disruption: bool) -> None:
+def _plan_pool(plan: MachinePlan, machines: Machines, name: str, wait: bool, allow_disruption: bool) -> None:
     """Delete a pool that we made, or give back what an adopted one had, once no node needs it."""
     pool = machines.pools[name]
     users = _users(machines, name)
@@ -95,32 +98,30 @@ def _users(machines: Machines, pool: str) -> list[str]:
     ]
 
 
-def _worker_for_now(machines: Machines, share: Decimal) -> Object:
-    """Return the patch by which the worker pool waits for all nodes, then takes several at once."""
+def _speed_worker_up(plan: MachinePlan, machines: Machines, at_once: int, status: str) -> None:
+    """Let the worker pool wait for all nodes, then take several at once; its own limit returns after the rollout."""
     worker = machines.pools["worker"]
-    size = disrupted_at_once(len(machines.workers()), share)
-    faster = remember(worker, {"spec": {"maxUnavailable": size}})
-    return identified(worker, merged(faster, machines.pause("worker", _PAUSED_WHY)))
+    faster = remember(worker, {"spec": {"maxUnavailable": at_once}})
+    plan.patches.append(identified(worker, merged(faster, machines.pause("worker", _PAUSED_WHY))))
+    before = remembered(merged(worker, faster))
+    if _AT_ONCE in leaves(before):
+        why = f"{at_once} at once while the nodes leave their zones, then its own value again"
+        plan.rows.append(_worker_row(worker, value_at(before, _AT_ONCE), status, why))
 
 
-def _plan_worker(plan: KubePlan, machines: Machines) -> None:
+def _plan_worker(plan: MachinePlan, machines: Machines) -> None:
     """Give the worker pool its own limit back."""
     worker = machines.pools.get("worker", {})
     patch = give_back(worker, lambda path: path == _AT_ONCE) if worker else {}
     if patch:
         plan.patches.append(identified(worker, patch))
-        before, wanted = value_at(worker, _AT_ONCE), value_at(patch, _AT_ONCE)
-        plan.rows.append(
-            row(
-                "pool worker",
-                "spec.maxUnavailable",
-                before=before,
-                wanted=wanted,
-                effective=before,
-                status="would_change",
-                why="the value from before",
-            )
-        )
+        plan.rows.append(_worker_row(worker, value_at(patch, _AT_ONCE), "would_change", "the value from before"))
+
+
+def _worker_row(worker: Object, wanted: t.Any, status: str, why: str) -> Row:
+    found = value_at(worker, _AT_ONCE)
+    what = ".".join(_AT_ONCE)
+    return row("pool worker", what, before=found, wanted=wanted, effective=found, status=status, why=why)
 
 
 def _remembers_zone(node: t.Mapping[str, t.Any]) -> bool:

@@ -203,6 +203,10 @@ def test_a_preview_of_the_way_back_changes_nothing(play: Play, tuned: Played, wa
     assert audited.status == 0, audited.output[-4000:]
 
 
+def test_the_way_back_is_what_was_predicted(way_back: Played, given_back: Played) -> None:
+    assert _happened(given_back) == _expected(way_back)
+
+
 def test_rollback_gives_back_what_was_there_before(before: lab_state.State, given_back: Played) -> None:
     assert given_back.status == 0, given_back.output[-4000:]
     assert lab_state.paused_pools() == []

@@ -269,6 +269,22 @@ def test_given_back_in_two_steps() -> None:
     assert plan_kubelet_given_back(Machines.from_facts(end), NAME, LABEL, True).empty
 
 
+@pytest.mark.parametrize("allowed, status", [(True, "would_change"), (False, "pending")])
+def test_a_preview_of_the_way_back_foresees_the_labels(allowed: bool, status: str) -> None:
+    cluster = facts(workers(2), [zone_pool(0)], [kubelet_config(NAME, SEED, LABEL, ours=True)])
+    for item in cluster["pools"][1:]:
+        item["metadata"]["labels"].update(LABEL)
+    first = plan_kubelet_given_back(Machines.from_facts(cluster), NAME, LABEL, allowed)
+    later = Machines.from_facts(cluster, first.planned)
+    assert not later.kubelet_configs
+    assert later.snapshot.pools["zone-0"].marked
+    second = plan_kubelet_given_back(later, NAME, LABEL, allowed)
+    assert {row["status"] for row in second.rows} == {status}
+    zone = [row for row in second.rows if row["where"] == "pool zone-0"]
+    assert [row["what"] for row in zone] == ["label custom-kubelet"]
+    assert second.empty is not allowed
+
+
 def test_giving_back_waits_for_permission() -> None:
     cluster = facts(workers(2), configs=[kubelet_config(NAME, SEED, LABEL, ours=True)])
     cluster["pools"][1]["metadata"]["labels"].update(LABEL)

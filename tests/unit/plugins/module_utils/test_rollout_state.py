@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.facts import Snapshot
@@ -349,6 +350,14 @@ def test_a_preview_stands_on_what_is_planned() -> None:
     assert [node.name for node in after.members("zone-0")] == ["a"]
     assert judge(after, after.pools["zone-0"]).phase is Phase.RENDERING
     assert [node.name for node in outdated(after, after.pools["zone-0"])] == ["a"]
-    assert after.pools["zone-1"] == live.pools["zone-1"]
+    assert after.pools["zone-1"] == replace(live.pools["zone-1"], max_unavailable=3)
     held = planned_snapshot(live, {"pools": [pool("zone-1", paused=True, marked=True)]}).pools["zone-1"]
     assert (held.marked, held.paused, held.target) == (True, True, "")
+
+
+def test_a_preview_counts_no_nodes_that_left() -> None:
+    live = snapshot(UPDATED_NODES, [pool("worker"), pool()])
+    after = planned_snapshot(live, {"node_labels": {"b": {"node-role.kubernetes.io/zone-0": None}}})
+    assert [node.name for node in after.members("zone-0")] == ["a"]
+    assert judge(live, live.pools["zone-0"]).phase is Phase.UPDATED
+    assert judge(after, after.pools["zone-0"]).phase is Phase.UPDATED

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.machines import Machines
+from ansible_collections.virtscale.tuning.plugins.module_utils._cluster.planned import MachinePlan
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.objects import merged, patched
-from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import confirmed
-from ansible_collections.virtscale.tuning.plugins.module_utils._zones.plan import ZonePlan, ZoneWishes, plan_zones
+from ansible_collections.virtscale.tuning.plugins.module_utils._kube.plan import KubePlan, confirmed
+from ansible_collections.virtscale.tuning.plugins.module_utils._zones.plan import ZoneWishes, plan_zones
 from ansible_collections.virtscale.tuning.plugins.module_utils._zones.rollback import plan_zones_given_back
 from ansible_collections.virtscale.tuning.tests.unit.plugins.module_utils.kube_objects import (
     Object,
@@ -33,7 +34,7 @@ def facts(nodes: list[Object], *more_pools: Object, kubelet_configs: t.Sequence[
     }
 
 
-def plan(cluster: Object, **changes: t.Any) -> ZonePlan:
+def plan(cluster: Object, **changes: t.Any) -> MachinePlan:
     wishes: dict[str, t.Any] = {
         "zones": 3,
         "prefix": "zone",
@@ -50,7 +51,7 @@ def rows(made: t.Any, **wanted: str) -> list[dict[str, t.Any]]:
     return [row for row in made.rows if all(row[key] == value for key, value in wanted.items())]
 
 
-def definitions(made: ZonePlan, kind: str) -> dict[str, Object]:
+def definitions(made: MachinePlan, kind: str) -> dict[str, Object]:
     return {item["metadata"]["name"]: item for item in made.definitions if item["kind"] == kind}
 
 
@@ -204,6 +205,36 @@ def test_given_back_in_two_steps() -> None:
     end = after(unlabelled, second)
     end["pools"] = [patched(item, released) for item in end["pools"]]
     assert end == before
+
+
+def test_a_preview_of_the_way_back_foresees_the_nodes_in_the_worker_pool() -> None:
+    zoned = after(facts(workers(4)), plan(facts(workers(4))))
+    made = plan_zones_given_back(Machines.from_facts(zoned), Decimal("0.5"), False)
+    assert made.empty
+    later = Machines.from_facts(zoned, made.planned)
+    assert later.members("worker") == [f"worker00{number}" for number in range(1, 5)]
+    assert later.snapshot.pools["worker"].marked
+    assert later.snapshot.pools["worker"].at_once(4) == 2
+
+
+def test_the_worker_pools_own_limit_is_told_before_it_is_lent() -> None:
+    zoned = after(facts(workers(4)), plan(facts(workers(4))))
+    lent = plan_zones_given_back(Machines.from_facts(zoned), Decimal("0.5"), True)
+    (told,) = rows(lent, where="pool worker")
+    assert (told["before"], told["wanted"], told["status"]) == ("1", "1", "would_change")
+    returned = plan_zones_given_back(Machines.from_facts(after(zoned, lent)), Decimal("0.5"), True)
+    middle = confirmed(lent.rows, returned.rows, check_mode=False, given_back=True)
+    after_all = confirmed(middle, [], check_mode=False, given_back=True)
+    (proved,) = [one for one in after_all if one["where"] == "pool worker"]
+    assert (proved["before"], proved["wanted"], proved["effective"], proved["status"]) == ("1", "1", "1", "changed")
+
+
+def test_a_killed_way_back_still_knows_the_worker_pools_own_limit() -> None:
+    zoned = after(facts(workers(4)), plan(facts(workers(4))))
+    lent = plan_zones_given_back(Machines.from_facts(zoned), Decimal("0.5"), True)
+    killed = after(zoned, KubePlan(patches=[item for item in lent.patches if item["kind"] == "MachineConfigPool"]))
+    (told,) = rows(plan_zones_given_back(Machines.from_facts(killed), Decimal("0.5"), True), where="pool worker")
+    assert (told["before"], told["wanted"]) == ("2", "1")
 
 
 def test_a_pool_stays_while_a_node_holds_its_configuration() -> None:
