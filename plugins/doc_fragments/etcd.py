@@ -36,8 +36,4 @@ options:
       - How long one answer may take, in seconds.
     type: raw
     default: 5
-  where:
-    description:
-      - What the rows of the result call this host. By default its host name.
-    type: str
 """

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -28,3 +29,12 @@ def run_module(compute: Compute, argument_spec: dict[str, t.Any], **rules: t.Any
     if diff is not None and module._diff:
         result["diff"] = diff
     module.exit_json(**result)
+
+
+def run_host_module(compute: Compute, argument_spec: dict[str, t.Any]) -> None:
+    """Run ``compute`` as a module that works on one host, whose name in the rows is its parameter ``where``."""
+
+    def compute_here(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+        return compute({**params, "where": params["where"] or socket.gethostname()}, check_mode)
+
+    run_module(compute_here, {**argument_spec, "where": {"type": "str"}})

@@ -16,6 +16,7 @@ description:
   - A device with anything else on it, in use, or a directory with data in it is an error, and nothing is changed.
   - Owner and mode of the directory become those of the mounted file system.
 extends_documentation_fragment:
+  - virtscale.tuning.host
   - virtscale.tuning.attributes
 options:
   path:
@@ -56,9 +57,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  where:
-    description: The name of the host in RV(rows). Defaults to its own host name.
-    type: str
 attributes:
   check_mode:
     support: full
@@ -97,9 +95,7 @@ rows:
   elements: dict
 """
 
-import socket
-
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_host_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._mount.keep import keep_mounted
 
 ARGUMENT_SPEC = {
@@ -112,17 +108,11 @@ ARGUMENT_SPEC = {
     "fstype": {"type": "str", "choices": ["xfs", "ext4"], "default": "xfs"},
     "label": {"type": "str", "default": "etcd-data"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "where": {"type": "str"},
 }
 
 
-def compute(params: dict, check_mode: bool) -> dict:
-    params["where"] = params["where"] or socket.gethostname()
-    return keep_mounted(params, check_mode)
-
-
 def main() -> None:
-    run_module(compute, ARGUMENT_SPEC)
+    run_host_module(keep_mounted, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - virtscale.tuning.host
   - virtscale.tuning.etcd
   - virtscale.tuning.attributes
 attributes:
@@ -87,10 +88,9 @@ rows:
   elements: dict
 """
 
-import socket
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_host_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.defragment import defragment
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.info import ARGUMENTS, way_to
 
@@ -102,13 +102,12 @@ ARGUMENT_SPEC = {
 
 
 def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    where = params["where"] or socket.gethostname()
     _configuration, access = way_to(params)
-    return defragment(access, where, turn=params["turn"], force=params["force"], check_mode=check_mode)
+    return defragment(access, params["where"], turn=params["turn"], force=params["force"], check_mode=check_mode)
 
 
 def main() -> None:
-    run_module(compute, ARGUMENT_SPEC)
+    run_host_module(compute, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

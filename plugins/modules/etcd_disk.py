@@ -49,6 +49,7 @@ options:
     type: raw
     default: 22
 extends_documentation_fragment:
+  - virtscale.tuning.host
   - virtscale.tuning.etcd
   - virtscale.tuning.attributes
 attributes:
@@ -102,10 +103,9 @@ rows:
   elements: dict
 """
 
-import socket
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_host_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.disk_test import run
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.info import ARGUMENTS
 
@@ -121,12 +121,11 @@ ARGUMENT_SPEC = {
 
 
 def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    params["where"] = params["where"] or socket.gethostname()
     return {"changed": False, **run(params, check_mode)}
 
 
 def main() -> None:
-    run_module(compute, ARGUMENT_SPEC)
+    run_host_module(compute, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

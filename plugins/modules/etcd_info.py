@@ -36,6 +36,7 @@ options:
       - The version of OpenShift, such as V(3.6), which decides which storage is expected and how API servers read.
     type: str
 extends_documentation_fragment:
+  - virtscale.tuning.host
   - virtscale.tuning.etcd
   - virtscale.tuning.attributes
   - virtscale.tuning.attributes.read_only
@@ -121,10 +122,9 @@ rows:
   elements: dict
 """
 
-import socket
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_host_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.info import ARGUMENTS, measure
 
 ARGUMENT_SPEC = {
@@ -141,12 +141,11 @@ ARGUMENT_SPEC = {
 
 
 def compute(params: dict[str, t.Any], _check_mode: bool) -> dict[str, t.Any]:
-    params["where"] = params["where"] or socket.gethostname()
     return {"changed": False, **measure(params)}
 
 
 def main() -> None:
-    run_module(compute, ARGUMENT_SPEC)
+    run_host_module(compute, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ description:
   - Where there is no such file, nothing is set. The API servers of OpenShift 4, and of Kubernetes since 1.13, know
     the v3 storage alone.
 extends_documentation_fragment:
+  - virtscale.tuning.host
   - virtscale.tuning.attributes
 attributes:
   check_mode:
@@ -34,9 +35,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  where:
-    description: The name of the host in RV(rows). Defaults to its own host name.
-    type: str
 seealso:
   - module: virtscale.tuning.etcd_migrate
 """
@@ -63,27 +61,24 @@ rows:
       why: in /etc/origin/master/master-config.yaml, read when the API server starts
 """
 
-import socket
 import typing as t
 from pathlib import Path
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_host_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.master_config import set_storage
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "path": {"type": "path", "default": "/etc/origin/master/master-config.yaml"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "where": {"type": "str"},
 }
 
 
 def compute(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    where = params["where"] or socket.gethostname()
-    return set_storage(Path(params["path"]), where, v3=params["state"] == "present", check_mode=check_mode)
+    return set_storage(Path(params["path"]), params["where"], v3=params["state"] == "present", check_mode=check_mode)
 
 
 def main() -> None:
-    run_module(compute, ARGUMENT_SPEC)
+    run_host_module(compute, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

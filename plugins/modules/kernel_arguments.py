@@ -17,6 +17,7 @@ description:
   - The boot entries are read again afterwards. If the tool did anything else than asked, it is taken back.
   - Nothing is rebooted. RV(reboot_required) says that the running kernel was started otherwise.
 extends_documentation_fragment:
+  - virtscale.tuning.host
   - virtscale.tuning.attributes
 options:
   name:
@@ -38,9 +39,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  where:
-    description: The name of the host in RV(rows). Defaults to its own host name.
-    type: str
 attributes:
   check_mode:
     support: full
@@ -91,9 +89,7 @@ rows:
   elements: dict
 """
 
-import socket
-
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_host_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._boot.keep import keep_arguments
 
 ARGUMENT_SPEC = {
@@ -101,17 +97,11 @@ ARGUMENT_SPEC = {
     "arguments": {"type": "list", "elements": "str", "default": []},
     "refused": {"type": "list", "elements": "str", "default": []},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "where": {"type": "str"},
 }
 
 
-def compute(params: dict, check_mode: bool) -> dict:
-    params["where"] = params["where"] or socket.gethostname()
-    return keep_arguments(params, check_mode)
-
-
 def main() -> None:
-    run_module(compute, ARGUMENT_SPEC)
+    run_host_module(keep_arguments, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

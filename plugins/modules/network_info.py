@@ -15,6 +15,7 @@ description:
   - What a host cannot tell, because a tool or a file is missing, is null and named in RV(notes).
   - Without O(peers) and without O(softnet_window_s) it takes no time but to read a few files.
 extends_documentation_fragment:
+  - virtscale.tuning.host
   - virtscale.tuning.attributes
   - virtscale.tuning.attributes.read_only
 options:
@@ -72,9 +73,6 @@ options:
     type: str
     choices: [report, enforce, ignore]
     default: report
-  where:
-    description: The name of the host in RV(rows). Defaults to its own host name.
-    type: str
 seealso:
   - module: virtscale.tuning.adapter_budget
   - module: virtscale.tuning.sysctl_dropins
@@ -162,9 +160,7 @@ rows:
   elements: dict
 """
 
-import socket
-
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_host_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._network.info import measure
 
 ARGUMENT_SPEC = {
@@ -184,17 +180,15 @@ ARGUMENT_SPEC = {
         },
     },
     "bond_policy": {"type": "str", "choices": ["report", "enforce", "ignore"], "default": "report"},
-    "where": {"type": "str"},
 }
 
 
 def compute(params: dict, check_mode: bool) -> dict:
-    params["where"] = params["where"] or socket.gethostname()
     return {"changed": False, **measure(params)}
 
 
 def main() -> None:
-    run_module(compute, ARGUMENT_SPEC)
+    run_host_module(compute, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

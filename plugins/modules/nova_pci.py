@@ -19,6 +19,7 @@ description:
   - Nothing is restarted. RV(restart) names the services that run with an older file, also when it was written by an
     earlier run that was killed.
 extends_documentation_fragment:
+  - virtscale.tuning.host
   - virtscale.tuning.attributes
 options:
   name:
@@ -65,9 +66,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  where:
-    description: The name of the host in RV(rows). Defaults to its own host name.
-    type: str
 attributes:
   check_mode:
     support: full
@@ -118,9 +116,7 @@ rows:
   elements: dict
 """
 
-import socket
-
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_host_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._nova.keep import keep_conf
 
 ARGUMENT_SPEC = {
@@ -137,17 +133,11 @@ ARGUMENT_SPEC = {
     "filters": {"type": "list", "elements": "str", "default": []},
     "services": {"type": "list", "elements": "str", "default": []},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "where": {"type": "str"},
 }
 
 
-def compute(params: dict, check_mode: bool) -> dict:
-    params["where"] = params["where"] or socket.gethostname()
-    return keep_conf(params, check_mode)
-
-
 def main() -> None:
-    run_module(compute, ARGUMENT_SPEC)
+    run_host_module(keep_conf, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ description:
     uses it, and which kernel arguments that needs.
   - Disks that are claimed by something that no list names, such as ZFS, are found by root only.
 extends_documentation_fragment:
+  - virtscale.tuning.host
   - virtscale.tuning.attributes
   - virtscale.tuning.attributes.read_only
 options:
@@ -37,9 +38,6 @@ options:
     type: list
     elements: str
     default: []
-  where:
-    description: The name of the host in RV(rows). Defaults to its own host name.
-    type: str
 seealso:
   - module: virtscale.tuning.pci_plan
   - module: virtscale.tuning.kernel_arguments
@@ -100,9 +98,7 @@ rows:
   elements: dict
 """
 
-import socket
-
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_host_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._pci.info import measure
 
 ARGUMENT_SPEC = {
@@ -110,17 +106,15 @@ ARGUMENT_SPEC = {
     "product_id": {"type": "str", "default": ""},
     "class_code": {"type": "str", "default": ""},
     "addresses": {"type": "list", "elements": "str", "default": []},
-    "where": {"type": "str"},
 }
 
 
 def compute(params: dict, check_mode: bool) -> dict:
-    params["where"] = params["where"] or socket.gethostname()
     return {"changed": False, **measure(params)}
 
 
 def main() -> None:
-    run_module(compute, ARGUMENT_SPEC)
+    run_host_module(compute, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ description:
   - Every other place that sets a key at boot is read by the rules of C(sysctl.d(5)) and of C(sysctl --system), and the
     one that wins over ours is named.
 extends_documentation_fragment:
+  - virtscale.tuning.host
   - virtscale.tuning.attributes
 attributes:
   check_mode:
@@ -84,9 +85,6 @@ options:
       - What M(virtscale.tuning.network_info) has just returned for this host, with all keys of O(files).
       - If it shows that nothing is to be done, the host is not asked again.
     type: dict
-  where:
-    description: The name of the host in RV(rows). Defaults to its own host name.
-    type: str
 seealso:
   - module: ansible.posix.sysctl
   - module: virtscale.tuning.network_info
@@ -141,9 +139,7 @@ files:
   sample: [/etc/sysctl.d/99.5-buffers.conf]
 """
 
-import socket
-
-from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_module
+from ansible_collections.virtscale.tuning.plugins.module_utils._adapter import run_host_module
 from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.flow import run
 
 ARGUMENT_SPEC = {
@@ -163,17 +159,11 @@ ARGUMENT_SPEC = {
     "peer_interface": {"type": "str"},
     "peer_timeout_s": {"type": "raw", "default": 10},
     "measured": {"type": "dict"},
-    "where": {"type": "str"},
 }
 
 
-def compute(params: dict, check_mode: bool) -> dict:
-    params["where"] = params["where"] or socket.gethostname()
-    return run(params, check_mode)
-
-
 def main() -> None:
-    run_module(compute, ARGUMENT_SPEC)
+    run_host_module(run, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":
