@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -43,12 +44,17 @@ def write_file(path: str, text: str | None, mode: int = 0o644) -> None:
         return
     os.makedirs(directory, mode=0o755, exist_ok=True)
     temporary = os.path.join(directory, f".{os.path.basename(path)}{_TEMPORARY}")
-    with open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        _keep_owner(stream.fileno(), path, mode)
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            _keep_owner(stream.fileno(), path, mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
     _sync(directory)
 
 

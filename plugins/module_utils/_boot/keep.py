@@ -18,8 +18,8 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._boot.words impor
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._files import below, read_file
-from ansible_collections.virtscale.tuning.plugins.module_utils._pci.files import read_text
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
+from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import read_text
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 

@@ -17,7 +17,7 @@ import subprocess
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._pci.files import read_text
+from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import read_text
 
 # Run(arguments) returns what a program prints.
 Run = t.Callable[[t.Sequence[str]], str]

@@ -13,6 +13,8 @@ import os
 import time
 from dataclasses import dataclass
 
+from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import read_text
+
 _SECTOR_BYTES = 512
 # Fields of /sys/block/*/stat: Documentation/block/stat.rst.
 _READS, _SECTORS_READ, _WRITES, _SECTORS_WRITTEN, _BUSY_MS = 0, 2, 4, 6, 9
@@ -34,12 +36,12 @@ def sample(pid: int | None, device: str | None, root: str = "/") -> Sample:
     """Return the counters of a process and of a block device, by its name such as nvme0n1 or loop3."""
     process = os.path.join(root, "proc", str(pid)) if pid else None
     io = _pairs(f"{process}/io") if process else {}
-    stat = _text(f"{process}/stat") if process else None
+    stat = read_text(f"{process}/stat") if process else None
     # The name may hold blanks and brackets; what follows its last bracket does not.
     fields = stat.rpartition(")")[2].split() if stat else []
     ticks = os.sysconf("SC_CLK_TCK")
-    memory = (_text(f"{process}/statm") or "").split() if process else []
-    counted = _text(os.path.join(root, f"sys/class/block/{device}/stat")) if device else None
+    memory = read_text(f"{process}/statm").split() if process else []
+    counted = read_text(os.path.join(root, f"sys/class/block/{device}/stat")) if device else None
     return Sample(
         at_s=time.monotonic(),
         cpu_s=(int(fields[11]) + int(fields[12])) / ticks if len(fields) > 12 else None,
@@ -87,13 +89,5 @@ def rates(first: Sample, second: Sample) -> dict[str, float | None]:
 
 
 def _pairs(path: str) -> dict[str, int]:
-    lines = (_text(path) or "").splitlines()
+    lines = read_text(path).splitlines()
     return {name: int(number) for name, _colon, number in (line.partition(": ") for line in lines) if number.isdigit()}
-
-
-def _text(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return None

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.http_client import Json
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
+from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import names, read_text
 
 # OpenShift 3's, where neither a flag nor a process names another one.
 _MASTER_CONFIG = "/etc/origin/master/master-config.yaml"
@@ -44,12 +45,12 @@ def find(root: str = "/") -> list[ApiServer]:
     """Return the API servers that run on this host, or the one that OpenShift 3's file configures."""
     found = []
     processes = os.path.join(root, "proc")
-    for name in sorted(filter(str.isdigit, _listed(processes)), key=int):
-        words = (_text(f"{processes}/{name}/cmdline") or "").split("\0")[:-1]
+    for name in sorted(filter(str.isdigit, names(processes)), key=int):
+        words = read_text(f"{processes}/{name}/cmdline").split("\0")[:-1]
         if words and _serves(words):
             found.append(_of_process(root, f"process {name}", words))
     if not found:
-        text = _text(os.path.join(root, _MASTER_CONFIG.lstrip("/")))
+        text = read_text(os.path.join(root, _MASTER_CONFIG.lstrip("/")))
         if text:
             found.append(_of(_MASTER_CONFIG, arguments_of(text), etcd_servers_of(text)))
     return found
@@ -144,7 +145,7 @@ def _of_process(root: str, source: str, words: list[str]) -> ApiServer:
     text = ""
     for file in files:
         # A container's path is seen through its process.
-        text = _text(f"{root.rstrip('/')}/proc/{pid}/root{file}") or _text(root.rstrip("/") + file) or ""
+        text = read_text(f"{root.rstrip('/')}/proc/{pid}/root{file}") or read_text(root.rstrip("/") + file)
     return _of(source, {**arguments_of(text), **flags}, etcd_servers_of(text))
 
 
@@ -171,18 +172,3 @@ def _many(value: t.Any) -> list[str]:
 
 def _plain(value: str) -> str:
     return value.strip().strip("\"'")
-
-
-def _listed(path: str) -> list[str]:
-    try:
-        return os.listdir(path)
-    except OSError:
-        return []
-
-
-def _text(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return None

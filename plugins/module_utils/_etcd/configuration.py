@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd import environment
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.http_client import Access
+from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import names
 
 _PREFIX = "ETCD_"
 _PROGRAM = "etcd"
@@ -126,7 +127,7 @@ def flags(arguments: t.Sequence[str]) -> dict[str, str]:
 def _running(root: str) -> t.Iterator[Configuration]:
     processes = os.path.join(root, "proc")
     own = _link(f"{processes}/self/ns/mnt")
-    for name in sorted(filter(str.isdigit, _listed(processes)), key=int):
+    for name in sorted(filter(str.isdigit, names(processes)), key=int):
         process = f"{processes}/{name}"
         if _content(f"{process}/comm").strip() != _PROGRAM:
             continue
@@ -138,13 +139,6 @@ def _running(root: str) -> t.Iterator[Configuration]:
         elsewhere = own is not None and _link(f"{process}/ns/mnt") not in (None, own)
         root_of_process = f"{process}/root" if elsewhere else ""
         yield Configuration({**values, **flags(words[1:])}, f"process {name}", int(name), root_of_process)
-
-
-def _listed(path: str) -> list[str]:
-    try:
-        return os.listdir(path)
-    except OSError:
-        return []
 
 
 def _link(path: str) -> str | None:

@@ -9,6 +9,8 @@ import os
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import names, read_text
+
 _NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "ceph", "fuse.ceph", "glusterfs", "fuse.glusterfs", "9p", "virtiofs")
 _MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
 _NETWORK_DEVICES = ("rbd", "nbd", "drbd")
@@ -91,8 +93,8 @@ def _disks(root: str, number: str) -> tuple[Device, ...]:
             path, place = (*path, os.path.basename(place)), os.path.dirname(place)
         name = os.path.basename(place)
         path = (*path, name)
-        slaves = [os.path.realpath(f"{place}/slaves/{each}") for each in _listed(f"{place}/slaves")]
-        backing = _text(f"{place}/loop/backing_file")
+        slaves = [os.path.realpath(f"{place}/slaves/{each}") for each in names(f"{place}/slaves")]
+        backing = read_text(f"{place}/loop/backing_file")
         if slaves and name not in path[:-1]:
             left += [(slave, path) for slave in slaves]
         elif backing:
@@ -101,25 +103,24 @@ def _disks(root: str, number: str) -> tuple[Device, ...]:
             if not below_file:
                 found.setdefault(name, Device(name, "unknown", path))
         else:
-            model = _text(f"{place}/device/model")
-            found.setdefault(name, Device(name, _kind(place, name, model), path, model))
+            model = read_text(f"{place}/device/model")
+            found.setdefault(name, Device(name, _kind(place, name, model), path, model or None))
     return tuple(sorted(found.values(), key=lambda device: device.name or ""))
 
 
-def _kind(place: str, name: str, model: str | None) -> str:
+def _kind(place: str, name: str, model: str) -> str:
     if name.startswith(_NETWORK_DEVICES):
         return "network"
-    if name.startswith(_VIRTUAL_DEVICES) or any(word in (model or "").lower() for word in _VIRTUAL_MODELS):
+    if name.startswith(_VIRTUAL_DEVICES) or any(word in model.lower() for word in _VIRTUAL_MODELS):
         return "virtual"
     if name.startswith("nvme"):
         return "nvme"
-    rotational = _text(f"{place}/queue/rotational")
-    return {"0": "ssd", "1": "rotational"}.get(rotational or "", "unknown")
+    return {"0": "ssd", "1": "rotational"}.get(read_text(f"{place}/queue/rotational"), "unknown")
 
 
 def _mounts(root: str) -> list[Mount]:
     mounts = []
-    for line in (_text(os.path.join(root, "proc/self/mountinfo")) or "").splitlines():
+    for line in read_text(os.path.join(root, "proc/self/mountinfo")).splitlines():
         words, _dash, rest = line.partition(" - ")
         fields, kinds = words.split(), rest.split()
         if len(fields) >= 5 and len(kinds) >= 2:
@@ -138,21 +139,6 @@ def _number_of(file: str) -> str | None:
     except OSError:
         return None
     return f"{os.major(number)}:{os.minor(number)}"
-
-
-def _listed(path: str) -> list[str]:
-    try:
-        return sorted(os.listdir(path))
-    except OSError:
-        return []
-
-
-def _text(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return None
 
 
 def as_facts(storage: Storage) -> dict[str, t.Any]:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import tempfile
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._files import write_file
 
 # The one that exists is the one that is used.
 PATHS = ("/etc/etcd/etcd.conf", "/etc/default/etcd")
@@ -85,21 +85,9 @@ def write(path: str, text: str) -> None:
 
     :raises TuningError: when it cannot be written.
     """
-    directory, name = os.path.split(path)
     try:
-        old = os.stat(path)
-        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=f".{name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                os.fchown(file.fileno(), old.st_uid, old.st_gid)
-                os.fchmod(file.fileno(), old.st_mode & 0o7777)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        os.stat(path)
+        write_file(path, text)
     except OSError as error:
         raise TuningError(f"etcd's configuration {path} cannot be written: {error}.") from error
 

@@ -31,7 +31,6 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "cert_file": {"type": "path"},
     "key_file": {"type": "path"},
     "timeout_s": {"type": "raw", "default": 5},
-    "where": {"type": "str"},
 }
 
 

@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import time
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.compare import Comparison, compare_v2
+from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.etcdctl import work_on_store
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.keys import V2Keys
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.layout import Layout
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.reading import read_v2_keys
@@ -32,25 +30,8 @@ def back_up(layout: Layout, etcdctl: str) -> None:
     """
     fresh = layout.room / "backup.new"
     clear(fresh)
-    command = [etcdctl, "backup", f"--data-dir={layout.data_dir}", f"--backup-dir={fresh}"]
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "ETCDCTL_API": "2"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_BACKUP_S,
-            check=False,
-            # It holds the journal until it ends, whatever becomes of this process.
-            close_fds=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise TuningError(f"etcdctl backup did not come to its end: {error}.") from error
-    if done.returncode or not (fresh / "member" / "wal").is_dir():
-        last = done.stdout.strip().splitlines()[-1:] or ["nothing"]
-        raise TuningError(f"etcdctl backup failed. It ended with {done.returncode} and: {last[0][:500]}")
+    arguments = [etcdctl, "backup", f"--data-dir={layout.data_dir}", f"--backup-dir={fresh}"]
+    work_on_store(arguments, 2, _BACKUP_S, lambda _said: (fresh / "member" / "wal").is_dir())
     clear(layout.backup)
     fresh.rename(layout.backup)
 

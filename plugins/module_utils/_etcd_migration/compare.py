@@ -70,38 +70,46 @@ def compare_v3(
     :param remaining_s: how many seconds each lease has left.
     :param now: seconds since the epoch, when the leases were asked.
     """
-    found = Comparison(extra=sorted(after.keys() - before.keys()))
-    for key, old in before.items():
-        new = after.get(key)
-        if new is None:
-            _count_absent(found, key, old, now)
-        elif new.digest != old.digest:
-            found.different.append(key)
-        elif old.expires_at is None:
-            if new.lease_id:
-                found.wrong_time.append(key)
-            else:
-                found.same += 1
+    found, kept = _compare_values(before, after, now)
+    for key in kept:
+        expires_at, lease_id = before[key].expires_at, after[key].lease_id
+        if expires_at is not None:
+            _count_leased(found, key, expires_at - now, remaining_s.get(lease_id))
+        elif lease_id:
+            found.wrong_time.append(key)
         else:
-            _count_leased(found, key, old.expires_at - now, remaining_s.get(new.lease_id))
+            found.same += 1
     return found
 
 
 def compare_v2(before: t.Mapping[str, V2Key], after: t.Mapping[str, V2Key], now: float) -> Comparison:
     """Compare the v2 keys with those of a member, or of a backup, at another time."""
+    found, kept = _compare_values(before, after, now)
+    for key in kept:
+        expires_at = before[key].expires_at
+        if after[key].expires_at != expires_at:
+            found.wrong_time.append(key)
+        else:
+            found.same += 1
+            found.expiring += expires_at is not None
+    return found
+
+
+def _compare_values(
+    before: t.Mapping[str, V2Key], after: t.Mapping[str, t.Union[V2Key, V3Key]], now: float
+) -> tuple[Comparison, list[str]]:
+    """Return what is known without times to live, and the keys that have the value that they had."""
     found = Comparison(extra=sorted(after.keys() - before.keys()))
+    kept = []
     for key, old in before.items():
         new = after.get(key)
         if new is None:
             _count_absent(found, key, old, now)
         elif new.digest != old.digest:
             found.different.append(key)
-        elif new.expires_at != old.expires_at:
-            found.wrong_time.append(key)
         else:
-            found.same += 1
-            found.expiring += old.expires_at is not None
-    return found
+            kept.append(key)
+    return found, kept
 
 
 def _count_absent(found: Comparison, key: str, old: V2Key, now: float) -> None:

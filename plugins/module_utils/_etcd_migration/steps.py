@@ -43,6 +43,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.l
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.machine import embedded, holder
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.member import Member
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.survey import survey
+from ansible_collections.virtscale.tuning.plugins.module_utils._files import read_file, write_file
 
 Json = t.Dict[str, t.Any]
 Step = t.Callable[[Member], Json]
@@ -68,7 +69,7 @@ def measure(member: Member) -> Json:
         with member.api() as api, load(api, storage, member.settings.name, rate) as running:
             kept[when]["load"] = watch(source, seconds)
         kept[when]["load"]["puts_per_s"] = round(running.done / kept[when]["load"]["seconds"], 1)
-    member.layout.figures.write_text(json.dumps(kept))
+    write_file(str(member.layout.figures), json.dumps(kept))
     return {"changed": False, "figures": kept}
 
 
@@ -109,8 +110,8 @@ def keep(member: Member) -> Json:
     if not member.diary.backup_restored:
         raise TuningError("There is no backup that was restored, so the store is not touched.")
     if not member.layout.settings.exists():
-        member.layout.settings.write_bytes(member.settings_file.read_bytes())
-        member.layout.settings.chmod(0o600)
+        # Whole or not at all: what is there is given back later.
+        write_file(str(member.layout.settings), read_file(str(member.settings_file)), mode=0o600)
     changed = settings.change_settings(member.settings_file, {settings.STATE: "existing"})
     return {"changed": store.keep(member.layout) or changed}
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.etcdctl import work_on_store
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.layout import (
     MIGRATED,
     ORIGINAL,
@@ -21,7 +21,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.l
     sync_directory,
 )
 
-# What etcdctl says when it has come to its end; its exit status is 0 for some failures too.
+# What etcdctl says when it has come to its end.
 _DONE = ("finished transforming keys", "no v2 keys to migrate")
 # A store of 8 GiB on slow disks.
 _TRANSFORM_S = 3600.0
@@ -52,16 +52,10 @@ def transform(layout: Layout, etcdctl: str) -> bool:
         return False
     if layout.member.exists():
         raise TuningError(f"{layout.member} is not a store that this migration has made; move it away.")
-    clear(layout.work)
-    layout.work.mkdir(mode=0o700, parents=True)
-    copy = layout.work / "member"
-    shutil.copytree(layout.kept, copy, copy_function=shutil.copy2)
-    _run_etcdctl([etcdctl, "migrate", f"--data-dir={layout.work}"])
-    _mark(copy, MIGRATED)
-    _give(copy, *owner_of(layout.kept))
-    _sync_tree(copy)
-    _move(copy, layout.member)
-    clear(layout.work)
+    copy = _copied(layout, layout.kept)
+    arguments = [etcdctl, "migrate", f"--data-dir={layout.work}"]
+    work_on_store(arguments, 3, _TRANSFORM_S, lambda said: any(words in said for words in _DONE))
+    _put_to_use(layout, copy, MIGRATED, owner_of(layout.kept))
     return True
 
 
@@ -71,16 +65,8 @@ def use_backup(layout: Layout) -> bool:
     if layout.mark() == RESTORED:
         return False
     refuse_in_use(layout)
-    clear(layout.work)
-    layout.work.mkdir(mode=0o700, parents=True)
-    copy = layout.work / "member"
-    shutil.copytree(layout.backup / "member", copy, copy_function=shutil.copy2)
-    _mark(copy, RESTORED)
-    _give(copy, *owner_of(layout.data_dir))
-    _sync_tree(copy)
-    reject(layout)
-    _move(copy, layout.member)
-    clear(layout.work)
+    copy = _copied(layout, layout.backup / "member")
+    _put_to_use(layout, copy, RESTORED, owner_of(layout.data_dir))
     return True
 
 
@@ -129,25 +115,21 @@ def clear(directory: Path) -> None:
         shutil.rmtree(directory)
 
 
-def _run_etcdctl(command: list[str]) -> None:
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "ETCDCTL_API": "3"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TRANSFORM_S,
-            check=False,
-            # It holds the journal until it ends, whatever becomes of this process.
-            close_fds=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise TuningError(f"etcdctl migrate did not come to its end: {error}.") from error
-    if done.returncode or not any(says in done.stdout for says in _DONE):
-        last = done.stdout.strip().splitlines()[-1:] or ["nothing"]
-        raise TuningError(f"etcdctl migrate did not transform the keys. It ended with {done.returncode} and: {last[0]}")
+def _copied(layout: Layout, store: Path) -> Path:
+    """Return a copy of a store, in the room for work."""
+    clear(layout.work)
+    layout.work.mkdir(mode=0o700, parents=True)
+    return shutil.copytree(store, layout.work / "member", copy_function=shutil.copy2)
+
+
+def _put_to_use(layout: Layout, copy: Path, mark: str, owner: tuple[int, int]) -> None:
+    """Let a copy be the store in use, in place of the one that is there."""
+    _mark(copy, mark)
+    _give(copy, *owner)
+    _sync_tree(copy)
+    reject(layout)
+    _move(copy, layout.member)
+    clear(layout.work)
 
 
 def _mark(directory: Path, mark: str) -> None:

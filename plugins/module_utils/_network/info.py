@@ -9,6 +9,7 @@ import time
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._files import below
 from ansible_collections.virtscale.tuning.plugins.module_utils._network.arp import find_risk
 from ansible_collections.virtscale.tuning.plugins.module_utils._network.interface import (
     Finding,
@@ -34,7 +35,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row,
 from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.dropin import parse_dropin
 from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.files import (
     BootSettings,
-    below,
     read_boot_settings,
     read_text,
 )

@@ -9,11 +9,11 @@ import configparser
 import os
 import typing as t
 
+from ansible_collections.virtscale.tuning.plugins.module_utils._files import below
 from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.dropin import parse_dropin
 from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.files import (
     CEPHADM_SUFFIX,
     BootSettings,
-    below,
     read_text,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.keys import key_name, key_path

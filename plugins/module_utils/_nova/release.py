@@ -15,7 +15,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._pci.files import read_text
+from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import read_text
 
 _PLACES = (
     "usr/lib/python3/dist-packages",

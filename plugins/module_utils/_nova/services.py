@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._boot.loader import Run
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._pci.files import read_text
+from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import read_text
 
 # Debian calls a service as nova does, Red Hat's family puts this before it.
 _PREFIXES = ("", "openstack-")

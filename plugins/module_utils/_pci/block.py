@@ -14,7 +14,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._pci.files import names, read_text
+from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import names, read_text
 
 _SECTOR_BYTES = 512
 _OCTAL = re.compile(r"\\([0-7]{3})")

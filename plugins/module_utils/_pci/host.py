@@ -17,7 +17,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._pci.files import names, read_text
+from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import names, read_text
 
 _TABLES = {"DMAR": "intel", "IVRS": "amd"}
 _FLAGS = {"vmx": "VT-x", "svm": "AMD-V"}

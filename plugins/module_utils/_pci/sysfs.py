@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue
 from ansible_collections.virtscale.tuning.plugins.module_utils._pci.block import BlockDevice, BlockDevices
-from ansible_collections.virtscale.tuning.plugins.module_utils._pci.files import names, read_text
+from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import names, read_text
 
 # Base class 06: bridges, which VFIO leaves to their own driver.
 _BRIDGE = "06"

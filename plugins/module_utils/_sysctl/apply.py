@@ -16,8 +16,9 @@ import stat
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._files import below
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
-from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.files import below, read_text
+from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.files import read_text
 from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.kernel import Kernel, Rejected
 from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.keys import key_name, write_order
 from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.plan import Plan

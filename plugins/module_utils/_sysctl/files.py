@@ -15,6 +15,7 @@ import fnmatch
 import os
 import typing as t
 
+from ansible_collections.virtscale.tuning.plugins.module_utils._files import below
 from ansible_collections.virtscale.tuning.plugins.module_utils._sysctl.keys import key_path, normal
 
 DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
@@ -108,11 +109,6 @@ def read_text(path: str) -> str | None:
             return stream.read()
     except OSError:
         return None
-
-
-def below(root: str, file: str) -> str:
-    """Return where an absolute path lies below ``root``."""
-    return os.path.join(root, file.lstrip("/"))
 
 
 def _winner(settings: list[Setting], path: str) -> Setting | None:
