@@ -12,7 +12,7 @@ description:
     Meanwhile the member answers nobody.
   - Refused unless every member is well, reads with a quorum, and is near the others in its log. Afterwards it waits
     until all of that holds again, and fails if it does not within a minute.
-  - Only where it is worth it - 45 % and 100 MiB of free pages, as OpenShift's operator has it - unless O(force).
+  - Only where it is worth it - 100 MiB with 45 % of free pages, as OpenShift's operator has it - unless O(force).
   - Give the members their turns with C(throttle=1), first those with O(turn=follower) and then the rest. A member
     looks for itself which role it has when its turn comes, so that one that became the leader meanwhile waits.
 options:

@@ -24,7 +24,7 @@ PEER_RTT = ("etcd_network_peer_round_trip_time_seconds", 50.0, "peer round trip 
 _DEFAULT_QUOTA_BYTES = 2 * 1024**3
 _QUOTA_SHARE = 0.8
 # Less than this is not worth the time for which a member answers nobody.
-_FRAGMENTED_SHARE, _FRAGMENTED_BYTES = 0.45, 100 * 1024**2
+_FRAGMENTED_SHARE, _SMALL_DATABASE_BYTES = 0.45, 100 * 1024**2
 # What others write on etcd's device is told of above this.
 _OTHERS_BYTES_S, _OTHERS_SHARE = 1024**2, 0.5
 _GOOD_KINDS = ("nvme", "ssd")
@@ -161,12 +161,11 @@ def _database_rows(where: str, told: Json, found: Look) -> list[Row]:
 def fragmented(size_bytes: int, in_use_bytes: int | None) -> bool:
     """Return whether a database has so many free pages that defragmenting is worth it.
 
-    By the figures of OpenShift's own operator, in its ``defragcontroller.go``.
+    By the figures of OpenShift's cluster-etcd-operator, in its ``defragcontroller.go``.
     """
     if in_use_bytes is None:
         return False
-    free = size_bytes - in_use_bytes
-    return free >= _FRAGMENTED_BYTES and free >= _FRAGMENTED_SHARE * size_bytes
+    return size_bytes >= _SMALL_DATABASE_BYTES and size_bytes - in_use_bytes >= _FRAGMENTED_SHARE * size_bytes
 
 
 def _quota(configuration: Configuration | None) -> int:

@@ -116,9 +116,9 @@ def test_this_process_is_counted() -> None:
     [
         (1000, 500, True),
         (1000, 560, False),
-        (150, 60, False),
-        (150, 50, True),
-        (150, 51, False),
+        (100, 55, True),
+        (100, 56, False),
+        (99, 1, False),
         (250, 130, True),
         (100, None, False),
     ],
