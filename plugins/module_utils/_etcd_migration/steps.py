@@ -30,7 +30,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.c
     compare_v3,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.figures import (
-    Source,
     device_of,
     watch,
 )
@@ -62,12 +61,12 @@ def measure(member: Member) -> Json:
     found = holder(member.layout.member)
     if found is None:
         raise TuningError(f"No etcd runs on {member.layout.member}, so there is nothing to measure.")
-    source = Source(found[0], device_of(member.layout.data_dir))
-    kept[when] = {"rest": watch(source, seconds)}
+    pid, device = found[0], device_of(member.layout.data_dir)
+    kept[when] = {"rest": watch(pid, device, seconds)}
     if rate:
         storage = "v2" if when == "before" else "v3"
         with member.api() as api, load(api, storage, member.settings.name, rate) as running:
-            kept[when]["load"] = watch(source, seconds)
+            kept[when]["load"] = watch(pid, device, seconds)
         kept[when]["load"]["puts_per_s"] = round(running.done / kept[when]["load"]["seconds"], 1)
     write_file(str(member.layout.figures), json.dumps(kept))
     return {"changed": False, "figures": kept}

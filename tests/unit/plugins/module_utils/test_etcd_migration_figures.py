@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 import typing as t
 from pathlib import Path
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.activity import Sample
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.figures import (
-    Sample,
-    Source,
     device_of,
     side_by_side,
     summarize,
@@ -19,12 +19,20 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.f
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd_migration.load import Load
 
+KIB = 1024
+
+
+def taken(at_s: float, cpu_s: float, mib: int, written: int, device: t.Sequence[int] | None = None) -> Sample:
+    """A sample; of the device: reads, sectors read, writes, sectors written."""
+    counted = None if device is None else (device[0], 0, device[1], 0, device[2], 0, device[3], 0, 0, 0, 0)
+    return Sample(at_s, cpu_s, mib << 20, written, 0, counted)
+
 
 def test_rates_are_by_the_second_and_sizes_by_the_request() -> None:
     samples = [
-        Sample(10.0, 1.0, 100 << 20, 0, 0, 0, 100, 0),
-        Sample(11.0, 1.1, 120 << 20, 4096, 0, 0, 110, 10 * 4096),
-        Sample(12.0, 1.5, 110 << 20, 8192, 2, 8192, 120, 10 * 4096 + 10 * 16384),
+        taken(10.0, 1.0, 100, 0, (0, 0, 100, 0)),
+        taken(11.0, 1.1, 120, 4 * KIB, (0, 0, 110, 10 * 8)),
+        taken(12.0, 1.5, 110, 8 * KIB, (2, 16, 120, 10 * 8 + 10 * 32)),
     ]
     assert summarize(samples) == {
         "seconds": 2.0,
@@ -41,40 +49,31 @@ def test_rates_are_by_the_second_and_sizes_by_the_request() -> None:
 
 
 def test_what_is_no_disk_has_no_requests() -> None:
-    found = summarize([Sample(1.0, 0.0, 1 << 20, 0), Sample(2.0, 0.0, 1 << 20, 0)])
+    found = summarize([taken(1.0, 0.0, 1, 0), taken(2.0, 0.0, 1, 0)])
     assert (found["write_iops"], found["write_kib"], found["read_kib_max"]) == (None, None, None)
 
 
-def test_this_process_and_its_disk_are_read(tmp_path: Path) -> None:
-    source = Source(os.getpid(), device_of(tmp_path))
-    first = source.sample()
-    sum(range(3_000_000))
-    second = source.sample()
-    assert second.cpu_s > first.cpu_s
-    assert second.at > first.at
-    assert first.rss_bytes > 1 << 20
+def test_the_device_below_a_directory_is_found_by_its_numbers(tmp_path: Path) -> None:
+    number = tmp_path.stat().st_dev
+    links = tmp_path / "sys/dev/block"
+    links.mkdir(parents=True)
+    assert device_of(tmp_path, tmp_path) is None
+    (tmp_path / "sys/devices/nvme0n1").mkdir(parents=True)
+    (links / f"{os.major(number)}:{os.minor(number)}").symlink_to("../../devices/nvme0n1")
+    assert device_of(tmp_path, tmp_path) == "nvme0n1"
 
 
-def test_a_name_with_brackets_and_blanks_does_not_move_the_fields(tmp_path: Path) -> None:
-    (tmp_path / "7").mkdir()
-    fields = " ".join(str(number) for number in range(3, 45))
-    (tmp_path / "7/stat").write_text(f"7 (a) b) {fields}\n")
-    (tmp_path / "7/io").write_text("rchar: 1\nwrite_bytes: 5\n")
-    (tmp_path / "diskstats").write_text("   8       0 sda 10 0 16 0 20 0 40 0 0 0 0\n")
-    found = Source(7, (8, 0), tmp_path).sample()
-    assert found.cpu_s == (14 + 15) / os.sysconf("SC_CLK_TCK")
-    assert found.rss_bytes == 24 * os.sysconf("SC_PAGE_SIZE")
-    assert (found.reads, found.read_bytes, found.writes, found.write_bytes) == (10, 16 * 512, 20, 40 * 512)
-    assert Source(7, (9, 0), tmp_path).sample().writes is None
-
-
-def test_a_process_that_has_gone_is_told(tmp_path: Path) -> None:
-    with pytest.raises(TuningError, match="process 7 cannot be read"):
-        watch(Source(7, (8, 0), tmp_path), 0.1)
+def test_a_process_that_has_gone_is_told() -> None:
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    with pytest.raises(TuningError, match=f"process {gone.pid} cannot be read"):
+        watch(gone.pid, None, 0.1)
 
 
 def test_a_window_is_about_as_long_as_was_asked(tmp_path: Path) -> None:
-    assert 0.3 <= watch(Source(os.getpid(), device_of(tmp_path)), 0.3)["seconds"] < 2
+    found = watch(os.getpid(), device_of(tmp_path), 0.3)
+    assert 0.3 <= found["seconds"] < 2
+    assert found["rss_mib"] > 1
 
 
 def test_a_table_has_before_beside_after() -> None:

@@ -105,6 +105,21 @@ def test_requests_their_sizes_and_bytes_come_from_counters(tmp_path: Path) -> No
     assert activity.rates(activity.sample(None, None), activity.sample(None, None))["write_iops"] is None
 
 
+def test_a_name_with_brackets_and_blanks_does_not_move_the_fields(tmp_path: Path) -> None:
+    process, disk = tmp_path / "proc/7", tmp_path / "sys/class/block/sda"
+    process.mkdir(parents=True)
+    disk.mkdir(parents=True)
+    fields = " ".join(str(number) for number in range(3, 45))
+    (process / "stat").write_text(f"7 (a) b) {fields}\n")
+    (process / "statm").write_text("90 24 3\n")
+    (process / "io").write_text("rchar: 1\nwrite_bytes: 5\n")
+    (disk / "stat").write_text("  10  0  16  0  20  0  40  0  0  0  0\n")
+    found = activity.sample(7, "sda", str(tmp_path))
+    assert found.cpu_s == (14 + 15) / os.sysconf("SC_CLK_TCK")
+    assert found.memory_bytes == 24 * os.sysconf("SC_PAGE_SIZE")
+    assert (found.write_bytes, found.device) == (5, (10, 0, 16, 0, 20, 0, 40, 0, 0, 0, 0))
+
+
 def test_this_process_is_counted() -> None:
     found = activity.sample(os.getpid(), None)
     assert found.memory_bytes and found.memory_bytes > MIB
