@@ -130,6 +130,12 @@ pools:
   returned: success
   type: list
   elements: str
+rolling:
+  description: Those of them that have nodes left to drain, as M(virtscale.tuning.rollout_forecast) takes them.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"name": "zone-0", "left": ["worker01", "worker02"]}]
 expect:
   description: For each pool, the MachineConfigs that must be rendered into it.
   returned: success

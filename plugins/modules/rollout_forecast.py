@@ -30,7 +30,8 @@ options:
   pools:
     description:
       - The pools that roll, in their order, all nodes of each. A name is enough with O(facts); C(max_unavailable) may
-        be given to ask what another one would do.
+        be given to ask what another one would do, and C(left), the names of the nodes that still have to roll, where
+        others are done.
       - Without O(facts) each is a dictionary of C(name), C(nodes) and C(max_unavailable), and optionally C(vms), the
         number of virtual machines by operating system, and C(pods), the number of other pods that a drain evicts.
     type: list

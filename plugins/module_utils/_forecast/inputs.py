@@ -45,7 +45,7 @@ _MOST = {"nodes": 5000, "vms": 100_000, "pods": 1_000_000, "max_unavailable": 50
 _LONGEST_S = 7 * 86400
 _BANDWIDTH_PATH = ("spec", "configuration", "migrations", BANDWIDTH)
 _VIRT_API_RATE = ("spec", "configuration", "apiConfiguration", "restClient", "rateLimiter", "tokenBucketRateLimiter")
-_POOL_KEYS = ("name", "nodes", "max_unavailable", "vms", "pods")
+_POOL_KEYS = ("name", "nodes", "max_unavailable", "vms", "pods", "left")
 _LEAVES = {
     Fate.MIGRATES: MIGRATES,
     Fate.RESTARTS: RESTARTS,
@@ -121,12 +121,20 @@ def _measured(
         at_once = machines.snapshot.pools[name].at_once(len(members))
         if wish.get("max_unavailable") is not None:
             at_once = _pool_number(name, "max_unavailable", wish)
-        rolling.append(Pool(name, tuple(map(nodes.node, members)), at_once))
+        rolling.append(Pool(name, tuple(map(nodes.node, _left(wish, members))), at_once))
     taken = {node.name for pool in rolling for node in pool.nodes}
     open_for_more = [
         node.name for node in machines.snapshot.workers if node.name not in taken and node.ready and not node.cordoned
     ]
     return rolling, [nodes.node(name) for name in open_for_more]
+
+
+def _left(wish: t.Mapping[str, t.Any], members: t.Sequence[str]) -> t.Sequence[str]:
+    """Return the members that still have to roll: all, unless some are named."""
+    left = wish.get("left", members)
+    if not isinstance(left, (list, tuple)) or not left or not set(map(str, left)) <= set(members):
+        raise InvalidValue(f"left of {wish['name']}", left, "names of nodes of this pool, at least one")
+    return [name for name in members if name in left]
 
 
 class MeasuredNodes:

@@ -68,6 +68,8 @@ class MigrationPlan(MachinePlan):
     # The earlier run that is carried on.
     continues: bool = False
     pools: list[str] = field(default_factory=list)
+    # The nodes that each of these pools has still to drain.
+    left: dict[str, list[str]] = field(default_factory=dict)
     # MachineConfigs that must be rendered into each pool.
     expect: dict[str, list[str]] = field(default_factory=dict)
     preflight: list[Row] = field(default_factory=list)
@@ -91,6 +93,7 @@ class MigrationPlan(MachinePlan):
             "migration_id": self.migration_id,
             "continues": self.continues,
             "pools": self.pools,
+            "rolling": [{"name": pool, "left": nodes} for pool, nodes in self.left.items()],
             "expect": self.expect,
             "preflight": self.preflight,
             "refused": self.refused,
@@ -224,6 +227,8 @@ class _Planner:
 
     def _tell(self, state: Triggered, wanted: str | None, done: bool, nodes: t.Sequence[Node], stopped: str) -> None:
         """Add the row of a pool."""
+        if nodes:
+            self._plan.left[state.name] = [node.name for node in nodes]
         at_once = min(state.pool.at_once(len(state.members)), len(nodes))
         why = f"{len(nodes)} of {len(state.members)} nodes are drained, {at_once} at a time" if nodes else _NO_NODES
         if state.unfinished and wanted:

@@ -107,6 +107,12 @@ def test_facts_become_nodes_with_what_a_drain_meets() -> None:
     assert scenario.max_disrupted == 1
 
 
+def test_nodes_that_are_done_take_vms_and_do_not_roll() -> None:
+    scenario = read(facts=measured(), pools=[{"name": "zone-0", "left": ["worker002"]}])
+    assert [one.name for one in scenario.pools[0].nodes] == ["worker002"]
+    assert [one.name for one in scenario.others] == ["worker001", "worker003", "worker004", "worker005"]
+
+
 def test_what_blocks_a_drain_is_named_and_left_out_of_the_numbers() -> None:
     budget = {"name": "database", "namespace": "shop", "selector": {}, "pods": {"worker001": ["database-0"]}}
     facts = measured(
@@ -210,7 +216,10 @@ def test_a_mean_is_spread_without_changing_it(mean_s: float) -> None:
         ({"pools": ["a", "a"]}, "pools names a more than once: each pool rolls once."),
         ({"pools": ["a"]}, "pools gives no nodes of a: give it, or the facts of a cluster."),
         ({"pools": [{"name": "a", "nodes": 3}]}, "pools gives no max_unavailable of a"),
-        ({"pools": [{**ZONE, "node": 3}]}, "pools[0] has node, but may have name, nodes, max_unavailable, vms, pods."),
+        (
+            {"pools": [{**ZONE, "node": 3}]},
+            "pools[0] has node, but may have name, nodes, max_unavailable",
+        ),
         ({"pools": [{**ZONE, "nodes": 0}]}, "nodes of zone-0 is 0, but must be a whole number at least 1"),
         ({"pools": [{**ZONE, "max_unavailable": "2.5"}]}, "max_unavailable of zone-0 is '2.5'"),
         ({"pools": [{**ZONE, "vms": 12}]}, "vms of zone-0 is 12, but must be a dictionary of operating systems"),
@@ -237,6 +246,12 @@ def test_a_mean_is_spread_without_changing_it(mean_s: float) -> None:
         (
             {"pools": [ZONE], "facts": measured()},
             "pools gives nodes of zone-0, which facts have measured: leave it out.",
+        ),
+        ({"pools": [{"name": "zone-0", "left": 3}], "facts": measured()}, "left of zone-0 is 3, but must be names of"),
+        ({"pools": [{"name": "zone-0", "left": []}], "facts": measured()}, "left of zone-0 is [], but must be names"),
+        (
+            {"pools": [{"name": "zone-0", "left": ["worker004"]}], "facts": measured()},
+            "left of zone-0 is [",
         ),
     ],
 )

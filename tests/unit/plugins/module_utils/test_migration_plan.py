@@ -101,6 +101,8 @@ def test_what_is_continued_is_told() -> None:
     plan = plan_migration(found, wishes(run_id=LATER, pools=["zone-0"], max_disrupted_share=1))
     assert plan.rows[0]["why"] == f"continues run {RUN}: 1 of 2 nodes are drained, 1 at a time"
     assert plan.rows[0]["effective"] == f"{RUN} on 1 of 2 nodes"
+    [rolling] = plan.as_result()["rolling"]
+    assert (rolling["name"], len(rolling["left"])) == ("zone-0", 1)
 
 
 @pytest.mark.parametrize(
