@@ -14,6 +14,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 HOST = "etcd-vm01"
 PATH = "/var/lib/etcd"
+# A master boot record with one Linux partition from sector 2048 on, in the escapes of printf.
+PARTITION_TABLE = "\\0" * 450 + "\\203" + "\\0" * 4 + "\\010\\0\\0" + "\\0\\010\\0\\0" + "\\0" * 48 + "\\125\\252"
 
 
 def device() -> str:
@@ -60,7 +62,7 @@ def test_without_being_asked_no_file_system_is_made(play: Play, empty: str) -> N
     ("content", "why"),
     [
         ("mkfs.ext4 -q {device}", "holds ext4"),
-        ("echo ',,L' | sfdisk -q {device}", "partition table"),
+        (f"printf '{PARTITION_TABLE}' | dd of={{device}} status=none", "partition table"),
         ("echo data | dd of={device} bs=4096 seek=3 status=none", "no known file system"),
         ("mkfs.xfs -q {device} && mkdir -p /srv/x && mount {device} /srv/x", "is mounted at /srv/x"),
     ],
