@@ -46,9 +46,10 @@ class ActionModule(ClusterAction):
             plan = asyncio.run(look(arguments, request, Display().display))
             told = preview(plan.cells, request.settings, plan.missing_bytes, plan.machines)
             left_out = [f"{vm} would be left out: {why}" for vm, why in plan.lost.items()]
+            measured, *changes = preview_rows(plan.cells, plan.missing_bytes)
             return {
-                "changed": True,
-                "rows": [*preview_rows(plan.cells, plan.missing_bytes), *pending],
+                "changed": bool(changes),
+                "rows": [measured, *changes, *pending],
                 "lines": [*told, *left_out],
             }
         return self._measure(arguments, request, pending)

@@ -75,7 +75,7 @@ def rows(latency: Json, settings: Settings) -> list[Row]:
 
 
 def preview_rows(cells: t.Sequence[Cell], missing_bytes: int) -> list[Row]:
-    """Return what would be changed: files, and where machines run."""
+    """Return what would be measured, and then what would be changed for it: files, and where machines run."""
     moves = sum(len(cell.step.targets) for cell in cells if cell.phase == DURING)
     found = [row("VMs", "latency", wanted=many(len(cells), "cell"), status="would_change", why="measured with fio")]
     if missing_bytes:
