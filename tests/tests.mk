@@ -5,7 +5,7 @@ test: unit static lint sanity artifact integration molecule  ## Every test; brin
 
 unit: setup  ## Unit tests (no lab)
 	@echo "== unit tests"
-	@pytest tests/unit
+	@pytest tests/unit -n auto --dist loadfile
 
 static: setup  ## Types and style of the Python code
 	@echo "== types and style"
