@@ -19,6 +19,8 @@ from .lab_state import CHECKOUT
 
 # With one rollout or giving back of a hundred nodes inside; a loaded machine is slow.
 LONGEST_S = 1500
+# The zones side by side, in half the time that they take one after the other.
+QUICKER = ("-e", "max_disrupted_share=0.3", "-e", "ocp_rollout_one_at_a_time=false")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +68,8 @@ def play(artifacts: Path) -> Play:
     """Run a playbook to its end."""
 
     def run(playbook: str, *arguments: str) -> Played:
-        command = ["ansible-playbook", playbook, "-e", f"virtscale_artifacts_dir={artifacts}", *arguments]
+        options = ("-e", f"virtscale_artifacts_dir={artifacts}", *QUICKER)
+        command = ["ansible-playbook", playbook, *options, *arguments]
         started = time.monotonic()
         done = subprocess.run(
             command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LONGEST_S
