@@ -87,7 +87,7 @@ class Drill:
             "cnv_fleet_name": FLEET,
             "cnv_fleet_storm_vms": [],
             "cnv_fleet_storm_key_file": KEY,
-            "cnv_fleet_storm_limit_s": 180,
+            "cnv_fleet_storm_limit_s": 600,
             "virtscale_artifacts_dir": str(self.artifacts),
             **variables,
         }

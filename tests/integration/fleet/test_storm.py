@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -18,8 +19,8 @@ from .storm_drill import Drill, Witness, timings
 
 pytestmark = pytest.mark.lab
 
-COUNT = 30
-KILLS = 5
+COUNT = int(os.environ.get("STORM_VMS", "30"))
+KILLS = int(os.environ.get("STORM_KILLS", "5"))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_all_are_timed_but_those_that_do_not_boot_and_those_that_find_no_node(
     assert all(float(row["answering_s"]) > float(row["running_s"]) for row in answered)
     last = max(float(row["requested_s"]) + float(row["answering_s"]) for row in answered)
     assert abs(last - step["total_s"]) < 0.01
-    assert step["total_s"] < 90
+    assert step["total_s"] < 3 * COUNT
     assert set(witness.started().values()) == {1} and len(witness.started()) == COUNT
     assert [row["status"] for row in storm["rows"]] == ["changed", "failed", "failed"]
 
