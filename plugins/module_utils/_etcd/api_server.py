@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.http_client import Json
+from ansible_collections.virtscale.tuning.plugins.module_utils._files import below
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import Row, row
 from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import names, read_text
 
@@ -50,7 +51,7 @@ def find(root: str = "/") -> list[ApiServer]:
         if words and _serves(words):
             found.append(_of_process(root, f"process {name}", words))
     if not found:
-        text = read_text(os.path.join(root, _MASTER_CONFIG.lstrip("/")))
+        text = read_text(below(root, _MASTER_CONFIG))
         if text:
             found.append(_of(_MASTER_CONFIG, arguments_of(text), etcd_servers_of(text)))
     return found

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd import environment
 from ansible_collections.virtscale.tuning.plugins.module_utils._etcd.http_client import Access
+from ansible_collections.virtscale.tuning.plugins.module_utils._files import below
 from ansible_collections.virtscale.tuning.plugins.module_utils._small_files import names
 
 _PREFIX = "ETCD_"
@@ -74,7 +75,7 @@ def read(root: str = "/", data_dir: str | None = None) -> Configuration:
     path = environment.find(root)
     if path is None:
         raise NoEtcd(f"No etcd runs on this host, and none of {', '.join(environment.PATHS)} configures one.")
-    return Configuration(environment.parse(environment.read(os.path.join(root, path.lstrip("/")))), path)
+    return Configuration(environment.parse(environment.read(below(root, path))), path)
 
 
 def access(

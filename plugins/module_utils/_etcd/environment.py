@@ -15,7 +15,7 @@ import shlex
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._files import write_file
+from ansible_collections.virtscale.tuning.plugins.module_utils._files import below, write_file
 
 # The one that exists is the one that is used.
 PATHS = ("/etc/etcd/etcd.conf", "/etc/default/etcd")
@@ -27,7 +27,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:=,@%+-]*")
 
 def find(root: str = "/") -> str | None:
     """Return the path of the file on this host; None where there is none."""
-    return next((path for path in PATHS if os.path.isfile(os.path.join(root, path.lstrip("/")))), None)
+    return next((path for path in PATHS if os.path.isfile(below(root, path))), None)
 
 
 def parse(text: str) -> dict[str, str]:
