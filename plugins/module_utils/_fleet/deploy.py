@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
@@ -30,6 +29,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.request im
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.view import FleetView
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk import BulkClient
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError
+from ansible_collections.virtscale.tuning.plugins.module_utils._process import Playbook
 from ansible_collections.virtscale.tuning.plugins.module_utils._rollout.facts import FIELD_MANAGER
 
 _TICK_S = 0.5
@@ -66,7 +66,7 @@ class Deployment:
         self._progress, self._clock = progress, clock
         self._texts: dict[str, Texts] = {group.name: group.texts(request.state) for group in request.groups}
         self._groups: dict[str, Group] = {group.name: group for group in request.groups}
-        self._parent = os.getppid()
+        self._playbook = Playbook("deployment")
         # Machines that were there, and were started or stopped.
         self.switched = 0
         self.made = 0
@@ -220,8 +220,7 @@ class Deployment:
         self._look()
 
     def _look(self) -> None:
-        if os.getppid() != self._parent:
-            raise TuningError("The playbook that began this deployment was killed. Run it again to go on.")
+        self._playbook.check()
         self._view.check()
         self._ledger.sync()
         now = self._clock()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import resource
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._distributions import distribution
@@ -66,11 +65,6 @@ def timings_csv(way: Way, machines: t.Sequence[Machine], began: float) -> str:
                 )
             )
     return text.getvalue()
-
-
-def peak_memory_bytes() -> int:
-    """Return the most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _batches(way: Way, machines: t.Sequence[Machine]) -> list[t.Sequence[Machine]]:

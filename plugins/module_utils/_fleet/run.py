@@ -19,7 +19,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.progress i
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.remove import Removal
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.request import ABSENT, FleetRequest, Way
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.result import (
-    peak_memory_bytes,
     timings_csv,
     way_result,
 )
@@ -35,6 +34,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.words impo
     rows,
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk import BulkClient
+from ansible_collections.virtscale.tuning.plugins.module_utils._process import peak_memory_bytes
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import Run, write_private
 from ansible_collections.virtscale.tuning.plugins.module_utils._rows import row
 

@@ -6,12 +6,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import resource
 import typing as t
 from pathlib import Path
 
-from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._journal import Journal, NoJournal, read_entries
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk import BulkClient
 from ansible_collections.virtscale.tuning.plugins.module_utils._latency.cells import Cell, Json, plan_cells
@@ -23,11 +20,17 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._latency.compare 
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._latency.crew import Crew, Say
 from ansible_collections.virtscale.tuning.plugins.module_utils._latency.fleet import Fleet
-from ansible_collections.virtscale.tuning.plugins.module_utils._latency.request import BY_PORTFORWARD, Request
+from ansible_collections.virtscale.tuning.plugins.module_utils._latency.request import Request
 from ansible_collections.virtscale.tuning.plugins.module_utils._latency.run import JOURNAL_FILE, Measurement, measure
 from ansible_collections.virtscale.tuning.plugins.module_utils._latency.targets import Target
 from ansible_collections.virtscale.tuning.plugins.module_utils._latency.wave import Mover
-from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.routes import ByAddress, PortForward, Route
+from ansible_collections.virtscale.tuning.plugins.module_utils._process import Playbook, allow_connections
+from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.routes import (
+    BY_PORTFORWARD,
+    ByAddress,
+    PortForward,
+    Route,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.routes import Target as Port
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.session import Patience, Session, connect
 
@@ -35,9 +38,6 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.session impo
 _CONTINUED_WITHIN_S = 3600.0
 # A machine under load is slow to let somebody in.
 _PATIENCE = Patience(connect_s=10.0, banner_s=20.0, login_s=60.0)
-# A forwarded connection takes three.
-_FILES_PER_MACHINE = 3
-_FILES_BESIDE = 200
 
 
 class Plan(t.NamedTuple):
@@ -132,8 +132,8 @@ async def reached(
             return await connect(port, request.credentials, route, _PATIENCE)
 
         machines = _machines(cells)
-        _allow_open_files(len(machines))
-        crew = Crew(machines, request.settings, open_session, say, check_alive=_parent_watch())
+        allow_connections(len(machines))
+        crew = Crew(machines, request.settings, open_session, say, check_alive=Playbook("measurement").check)
         stack.push_async_callback(crew.close)
         yield crew, cells, fleet
 
@@ -144,22 +144,3 @@ async def _located(fleet: Fleet | None) -> list[Target]:
 
 def _machines(cells: t.Iterable[Cell]) -> list[Target]:
     return list(dict.fromkeys(target for cell in cells for target in cell.step.targets))
-
-
-def _parent_watch() -> t.Callable[[], None]:
-    """Return what raises when the playbook was killed, which does not end the processes of its tasks."""
-    began_under = os.getppid()
-
-    def check() -> None:
-        if os.getppid() != began_under:
-            raise TuningError("The playbook that began this measurement was killed. Run it again to go on.")
-
-    return check
-
-
-def _allow_open_files(machines: int) -> None:
-    wanted = _FILES_PER_MACHINE * machines + _FILES_BESIDE
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -24,8 +24,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._latency.targets 
 )
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_int
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.credentials import LOGIN_SPEC, Credentials
-
-BY_IP, BY_PORTFORWARD = "ip", "portforward"
+from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.routes import BY_IP, BY_PORTFORWARD
 
 LATENCY_SPEC: dict[str, t.Any] = {
     **MEASURE_SPEC,

@@ -22,6 +22,8 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.errors impor
 if t.TYPE_CHECKING:
     from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk import BulkClient
 
+BY_IP, BY_PORTFORWARD = "ip", "portforward"
+
 # What KubeVirt's own clients offer: bytes as they are, in binary messages.
 _PROTOCOL = "plain.kubevirt.io"
 _CHUNK = 32768

@@ -10,12 +10,18 @@ import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.errors import LOGIN, SshError
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.probe import Attempt, Gates
-from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.routes import ByAddress, PortForward, Route, Target
+from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.routes import (
+    BY_PORTFORWARD,
+    ByAddress,
+    PortForward,
+    Route,
+    Target,
+)
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.session import Patience
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.instances import Instances
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.machine import Machine
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.memory import Clock
-from ansible_collections.virtscale.tuning.plugins.module_utils._storm.request import BY_PORTFORWARD, StormRequest
+from ansible_collections.virtscale.tuning.plugins.module_utils._storm.request import StormRequest
 
 if t.TYPE_CHECKING:
     from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk import BulkClient

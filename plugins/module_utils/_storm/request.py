@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import InvalidValue, TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._numbers import parse_decimal, parse_int
 from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.credentials import LOGIN_SPEC, Credentials
+from ansible_collections.virtscale.tuning.plugins.module_utils._ssh.routes import BY_IP, BY_PORTFORWARD
 
-BY_IP, BY_PORTFORWARD = "ip", "portforward"
 PROBE_LOGIN, PROBE_BANNER = "login", "banner"
 LEFT_RUNNING, LEFT_STOPPED = "running", "stopped"
 # Through the API each connection is a request of virt-api, of which KubeVirt lets every replica make five a second.

@@ -8,11 +8,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import resource
 import typing as t
 from pathlib import Path
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._distributions import distribution
+from ansible_collections.virtscale.tuning.plugins.module_utils._process import peak_memory_bytes
 from ansible_collections.virtscale.tuning.plugins.module_utils._record import write_private
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.machine import Machine
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.request import StormRequest
@@ -39,7 +39,7 @@ def result(request: StormRequest, steps: t.Sequence[t.Sequence[Machine]], reques
         "cost": {
             "requests": requests,
             "requests_per_vm": round(requests / started, 2) if started else None,
-            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "peak_memory_bytes": peak_memory_bytes(),
         },
     }
 

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import resource
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.bulk import BulkClient
 from ansible_collections.virtscale.tuning.plugins.module_utils._kube.client import KubeError
+from ansible_collections.virtscale.tuning.plugins.module_utils._process import Playbook, allow_connections
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.choose import choose, find
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.instances import Instance, Instances
 from ansible_collections.virtscale.tuning.plugins.module_utils._storm.machine import Machine
@@ -48,7 +47,7 @@ async def run(auth: t.Mapping[str, t.Any], request: StormRequest, memory: Memory
         if not memory.steps:
             memory.begin(request, choose(await find(api, request), request))
         storm = _Storm(api, request, memory, say)
-        _allow_open_files(max(map(len, memory.steps)))
+        allow_connections(max(map(len, memory.steps)))
         storming = asyncio.create_task(storm.run())
         beside = [asyncio.create_task(storm.instances.follow()), asyncio.create_task(_while_the_parent_lives())]
         try:
@@ -121,20 +120,11 @@ class _Storm:
 
 
 async def _while_the_parent_lives() -> None:
-    """End when the playbook was killed, which does not end the processes of its tasks.
+    """Go on until cancelled.
 
-    :raises TuningError: then.
+    :raises TuningError: when the playbook was killed.
     """
-    began_under = os.getppid()
-    while os.getppid() == began_under:
+    playbook = Playbook("storm")
+    while True:
+        playbook.check()
         await asyncio.sleep(1)
-    raise TuningError("The playbook that began this storm was killed. Run it again to go on.")
-
-
-def _allow_open_files(machines: int) -> None:
-    """Let this process open enough files: for each machine a connection, which takes three if it is forwarded."""
-    wanted = 3 * machines + REQUESTS_AT_ONCE + 200
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
