@@ -127,13 +127,17 @@ class Storm:
         self._artifacts = artifacts
 
     def kill(self, after_s: float) -> bool:
-        """End the playbook's own process, unless it ends before; what is left of it ends by itself."""
+        """End the playbook's own process; return whether that was before it had told what it measured.
+
+        What is left of it ends by itself.
+        """
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(after_s)
             return False
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
-        return True
+        runs = [json.loads(path.read_text()) for path in self._artifacts.glob("*/run.json")]
+        return not any("finished_at" in run for run in runs)
 
     def end(self) -> t.Any:
         """Wait for the end, and return what was recorded."""

@@ -28,6 +28,7 @@ pytestmark = [
 NAMESPACE = "measure-latency-test"
 FLEET = "measure-latency"
 VMS = 4
+POOLS = ("two-replicas", "three-replicas")
 MIGRATIONS = Resource("kubevirt.io/v1", "virtualmachineinstancemigrations")
 
 
@@ -97,7 +98,7 @@ def fleet() -> t.Iterator[LabClient]:
     client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     try:
         for number in range(1, VMS + 1):
-            client.create(VIRTUAL_MACHINES, _machine(f"{FLEET}-{number}"))
+            client.create(VIRTUAL_MACHINES, _machine(f"{FLEET}-{number}", POOLS[number % len(POOLS)]))
         yield client
     finally:
         with contextlib.suppress(KubeError):
@@ -105,8 +106,8 @@ def fleet() -> t.Iterator[LabClient]:
         until(lambda: client.get(NAMESPACES, NAMESPACE) is None, 180, f"{NAMESPACE} goes")
 
 
-def _machine(name: str) -> Object:
-    labels = {"tuning.virtscale/fleet": FLEET, "tuning.virtscale/group": "rhel"}
+def _machine(name: str, group: str) -> Object:
+    labels = {"tuning.virtscale/fleet": FLEET, "tuning.virtscale/group": group}
     apart = {
         "labelSelector": {"matchLabels": {"tuning.virtscale/fleet": FLEET}},
         "topologyKey": "kubernetes.io/hostname",
@@ -147,7 +148,7 @@ def test_a_fleet_before_during_and_after_migrations(hosts: Hosts, fleet: LabClie
         hosts.start(item["status"]["interfaces"][0]["ipAddress"])
     options: Object = {
         "fleet": FLEET,
-        "groups": ["rhel"],
+        "groups": list(POOLS),
         "kubeconfig": str(LAB / "kubeconfig"),
         "measure": ["migration"],
         "nodes": [VMS],
@@ -170,4 +171,33 @@ def test_a_fleet_before_during_and_after_migrations(hosts: Hosts, fleet: LabClie
     # fio went on for as long as the machines moved.
     assert cells[4]["requests"] > cells[3]["requests"]
     assert fleet.list(MIGRATIONS, NAMESPACE).items == []
+    assert hosts.running() == []
+
+
+def test_two_pools_are_compared_through_the_api_alone(hosts: Hosts, fleet: LabClient) -> None:
+    until(lambda: len(_instances(fleet)) == VMS, 180, "all run")
+    for item in _instances(fleet):
+        hosts.start(item["status"]["interfaces"][0]["ipAddress"])
+    found = hosts.measure(
+        fleet=FLEET,
+        kubeconfig=str(LAB / "kubeconfig"),
+        via="portforward",
+        pools=[{"name": name, "replicas": number, "group": name} for name, number in zip(POOLS, (2, 3))],
+        nodes=[VMS // 2],
+        directions=["read"],
+    )
+    latency = found["latency"]
+    assert [(cell["profile"], cell["pool"], cell["vms_measured"]) for cell in latency["cells"]] == [
+        ("baseline", POOLS[0], 2),
+        ("load", POOLS[0], 2),
+        ("baseline", POOLS[1], 2),
+        ("load", POOLS[1], 2),
+    ]
+    means = {(cell["profile"], cell["pool"]): cell["mean_us"] for cell in latency["cells"]}
+    assert [change["profile"] for change in latency["pools"]] == ["baseline", "load"]
+    for change in latency["pools"]:
+        first, second = (means[change["profile"], name] for name in POOLS)
+        assert (change["against"], change["replicas"], change["against_replicas"]) == (POOLS[0], 3, 2)
+        assert change["mean_percent"] == pytest.approx(100 * (second - first) / first, abs=0.1)
+    assert f"pool {POOLS[1]} (3 replicas)" in found["told"]
     assert hosts.running() == []

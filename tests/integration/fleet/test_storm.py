@@ -52,17 +52,24 @@ def witness(client: LabClient) -> t.Iterator[Witness]:
 def test_all_are_timed_but_those_that_do_not_boot_and_those_that_find_no_node(
     drill: Drill, witness: Witness, via: str, probe: str
 ) -> None:
-    drill.make(COUNT, never_boots=[7], impossible=[11])
-    settings = {"cnv_fleet_storm_via": via, "cnv_fleet_storm_probe": probe, "cnv_fleet_storm_limit_s": 90}
+    # One in a hundred of each kind, or one.
+    silent, homeless = range(7, COUNT, 100), range(11, COUNT, 100)
+    drill.make(COUNT, never_boots=silent, impossible=homeless)
+    limit_s = max(90, 2 * COUNT)
+    settings = {"cnv_fleet_storm_via": via, "cnv_fleet_storm_probe": probe, "cnv_fleet_storm_limit_s": limit_s}
     storm = drill.begin(**settings).end()
     (step,) = storm["series"]
-    assert (step["vms"], step["answered"], step["late"]) == (COUNT, COUNT - 2, 0)
-    assert step["answering"]["count"] == COUNT - 2 and step["running"]["count"] == COUNT - 1
-    failed = {failure["vm"][-4:]: failure for failure in step["failed"]}
-    assert sorted(failed) == ["0007", "0011"]
-    assert failed["0007"]["stage"] == "answer" and "refused" in failed["0007"]["reason"]
-    assert failed["0011"]["stage"] == "running" and "nodes are available" in failed["0011"]["reason"]
-    assert "ErrorUnschedulable" in failed["0011"]["reason"]
+    running = COUNT - len(homeless)
+    booting = running - len(silent)
+    assert (step["vms"], step["answered"], step["late"]) == (COUNT, booting, 0)
+    assert step["answering"]["count"] == booting and step["running"]["count"] == running
+    failed = {int(failure["vm"][-4:]): failure for failure in step["failed"]}
+    assert sorted(failed) == sorted([*silent, *homeless])
+    for number in silent:
+        assert failed[number]["stage"] == "answer" and "refused" in failed[number]["reason"]
+    for number in homeless:
+        assert failed[number]["stage"] == "running" and "nodes are available" in failed[number]["reason"]
+        assert "ErrorUnschedulable" in failed[number]["reason"]
     rows = timings(storm)
     assert len(rows) == COUNT
     # Nobody answers before it runs and has booted, and the last one to answer makes the total.
