@@ -110,6 +110,7 @@ def test_it_goes_on_when_it_was_killed(drill: Drill, witness: Witness) -> None:
     assert len(list(drill.artifacts.glob("*/storm.jsonl"))) == 1
 
 
+@pytest.mark.long
 def test_it_goes_on_when_the_api_server_restarts(drill: Drill, witness: Witness) -> None:
     drill.make(COUNT)
     storm = drill.begin()
