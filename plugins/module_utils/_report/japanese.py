@@ -58,8 +58,10 @@ JAPANESE = {
     "{number:,} values would change": "{number:,} 個の値を変更予定",
     "1 value set and read back": "1 個の値を設定して読み戻し済み",
     "{number:,} values set and read back": "{number:,} 個の値を設定して読み戻し済み",
-    "Everything was right already.": "すべての値がすでに適正です。",
-    "Measured; there was nothing to set.": "測定のみで、設定する値はありません。",
+    "everything was right already": "すべての値がすでに適正",
+    "measured, there was nothing to set": "測定のみで、設定する値はなし",
+    "1 note to read": "注記 1 件",
+    "{number:,} notes to read": "注記 {number:,} 件",
     "Nothing was recorded.": "記録はありません。",
     "the rest was right already": "残りはすでに適正",
     "1 value was right already": "1 個の値はすでに適正",
@@ -220,7 +222,7 @@ JAPANESE = {
     "{number} replicas": "レプリカ {number}",
     "Latency against nodes": "ノード数とレイテンシー",
     "latency, ms": "レイテンシー (ms)",
-    "nodes, {vms} VMs on each": "ノード数 (各 {vms} 台の VM)",
+    "nodes, VMs on each: {vms}": "ノード数 (各 {vms} 台の VM)",
     "Mean latency under load, as a difference to idle VMs on as many nodes": (
         "負荷時の平均レイテンシー (同じノード数のアイドル VM との差)"
     ),

@@ -103,7 +103,7 @@ def _against_nodes(found: list[Row], say: Language) -> Markup:
     legend: list[tuple[str, Look]] = []
     highest = [row[key] / 1000 for row in found for key, _dash, _word in kinds if row.get(key) is not None]
     y = axes.numbers(say("latency, ms"), highest)
-    x = axes.doublings(say("nodes, {vms} VMs on each", vms=_vms_per_node(found)), [row["nodes"] for row in found])
+    x = axes.doublings(say("nodes, VMs on each: {vms}", vms=_vms_per_node(found)), [row["nodes"] for row in found])
     for direction in DIRECTIONS:
         drawn: list[Line] = []
         for name in names:

@@ -76,11 +76,15 @@ def verdict(counts: t.Mapping[str, int], say: Language = ENGLISH, measured: bool
         (counts["changed"], "1 value set and read back", "{number:,} values set and read back"),
     )
     said = [say.many(number, one, several) for number, one, several in told if number]
-    if not said and measured and not counts["ok"]:
-        return say("Measured; there was nothing to set.")
-    if not said:
-        return say("Everything was right already.") if counts["ok"] else say("Nothing was recorded.")
-    if not wrong and not counts["overridden"] and not counts["pending"] and counts["ok"] and not counts["changed"]:
+    if counts["ok"] and len(said) == 1 and counts["would_change"]:
         said.append(say("the rest was right already"))
+    elif counts["ok"] and not said:
+        said.append(say("everything was right already"))
+    elif measured and not said:
+        said.append(say("measured, there was nothing to set"))
+    if counts["note"]:
+        said.append(say.many(counts["note"], "1 note to read", "{number:,} notes to read"))
+    if not said:
+        return say("Nothing was recorded.")
     text = say(", ").join(said)
     return f"{text[0].upper()}{text[1:]}{say('.')}"
