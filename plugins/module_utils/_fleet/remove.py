@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.leaving import INSTANCES, Leaving
 from ansible_collections.virtscale.tuning.plugins.module_utils._fleet.marks import (
     CLAIMS,
     DATA_VOLUMES,
@@ -40,7 +40,7 @@ _REMOVED = (
 # What else lives in a namespace that somebody uses, and what the cluster itself puts into every one.
 _USED_BY = (
     VIRTUAL_MACHINES,
-    Resource("kubevirt.io/v1", "virtualmachineinstances"),
+    INSTANCES,
     DATA_VOLUMES,
     CLAIMS,
     PODS,
@@ -104,53 +104,21 @@ class Removal:
 
         :raises TuningError: naming one, when they stop going.
         """
-        # By name, and whether an instance of it is still there.
-        left: dict[str, bool] = {}
-        synced, moved_at = asyncio.Event(), time.monotonic()
-
-        async def follow() -> None:
-            nonlocal moved_at
-            listed: dict[str, bool] = {}
-            async with contextlib.aclosing(self._api.watch(resource, None, selector(self._fleet))) as heard:
-                async for event, item in heard:
-                    moved_at = time.monotonic()
-                    if event == "SYNCED":
-                        left.clear()
-                        left.update(listed)
-                        listed = {}
-                        synced.set()
-                    elif event == "LISTED":
-                        listed[_name(item["metadata"])] = _up(item)
-                    elif event == "DELETED":
-                        left.pop(_name(item["metadata"]), None)
-                    else:
-                        left[_name(item["metadata"])] = _up(item)
-
-        following = asyncio.create_task(follow())
-        shown_at = time.monotonic()
-        try:
-            while not synced.is_set() or left:
-                await asyncio.sleep(_TICK_S if synced.is_set() else 0.02)
-                if following.done():
-                    if _not_served(following.exception()):
-                        return
-                    following.result()
+        leaving, shown_at = Leaving(self._api, self._fleet, resource), time.monotonic()
+        async with leaving.following():
+            while not leaving.over():
+                await asyncio.sleep(_TICK_S if leaving.left else 0.02)
                 now = time.monotonic()
                 if self._api.silence is not None:
-                    moved_at = now
-                if now - moved_at > self._stall_s:
+                    leaving.moved_at = now
+                if leaving.left and now - leaving.moved_at > self._stall_s:
                     raise TuningError(
-                        f"{len(left)} {words} of the fleet {self._fleet} do not go, such as {min(left)}; look at "
-                        "its finalizers."
+                        f"{len(leaving.left)} {words} of the fleet {self._fleet} do not go, such as "
+                        f"{min(leaving.left)}; look at its finalizers."
                     )
-                if synced.is_set() and now - shown_at > _LINE_S:
+                if leaving.left and now - shown_at > _LINE_S:
                     shown_at = now
-                    up = sum(left.values())
-                    running = f", {up:,} of them have to shut down first" if up else ""
-                    self._say(f"{self._fleet}: {counted(len(left), words)} left to go{running}")
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+                    self._say(f"{self._fleet}: {counted(len(leaving.left), words)} left to go{leaving.words()}")
 
     async def _marked(self, resource: Resource) -> t.AsyncIterator[Object]:
         """Yield the objects of a kind that carry the marks; none of a kind that the cluster does not have."""
@@ -214,18 +182,6 @@ class Removal:
                     self._say(f"{self._fleet}: {done:,} of {len(items):,} {words} asked to go")
 
         await asyncio.gather(*(work() for _worker in range(min(self._concurrency, len(items)))))
-
-
-def _name(meta: Object) -> str:
-    return f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else str(meta["name"])
-
-
-def _up(item: Object) -> bool:
-    return bool((item.get("status") or {}).get("created"))
-
-
-def _not_served(error: BaseException | None) -> bool:
-    return isinstance(error, KubeError) and error.status == 404
 
 
 def _clusters_own(resource: Resource, name: str) -> bool:
