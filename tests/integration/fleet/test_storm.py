@@ -99,7 +99,7 @@ def test_it_goes_on_when_it_was_killed(drill: Drill, witness: Witness) -> None:
     random_s = random.Random(20261121)
     storm = drill.begin()
     for _kill in range(KILLS):
-        if not storm.kill(random_s.uniform(3, 12)):
+        if not storm.kill(random_s.uniform(2, 9)):
             break
         storm = drill.begin()
     (step,) = storm.end()["series"]
