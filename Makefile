@@ -5,7 +5,7 @@ export PATH := $(VENV)/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab-up lab-down openstack-up openstack-down site verify rollback report
+.PHONY: help setup lab-up lab-down lab-reset openstack-up openstack-down site verify rollback report
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -18,6 +18,9 @@ lab-up: setup  ## Build and start the embedded lab (again: continue)
 
 lab-down: setup  ## Stop the lab: no process, namespace or mount is left
 	@ansible-playbook -i localhost, lab/down.yml
+
+lab-reset: setup  ## Stop the lab and remove its files: the next lab-up begins anew
+	@ansible-playbook -i localhost, lab/down.yml -e lab_down_forget=true
 
 openstack-up: setup  ## Start the lab's compute host, and the virtual machine beside it
 	@ansible-playbook -i localhost, lab/up.yml --tags lab_compute
