@@ -87,7 +87,7 @@ class Machine:
         # "seen" by this program, or from the API's own timestamps where nobody looked.
         self.times = "seen"
         self._done: frozenset[str] = frozenset()
-        # What it has reached, be the moment known or not.
+        # What it has reached, be the moment known or not (yet).
         self._reached: frozenset[str] = frozenset()
         self._trouble: Failure | None = None
         self._since = 0.0
@@ -133,15 +133,14 @@ class Machine:
             self.there = True
             if self.failure and self.failure.stage == CREATE:
                 self.failure = None
-            news += self._reach("created", parse_time(meta.get("creationTimestamp")) if late else now, now, late)
+            news += self._reach("created", parse_time(meta.get("creationTimestamp")), now, late)
         self.status = status.get("printableStatus") or ""
         self.is_running = self.status == "Running"
         if self.is_running:
-            at = _since(status, "Ready") if late else now
-            news += self._reach("running", at, now, late)
+            news += self._reach("running", _since(status, "Ready"), now, late)
         if not self.is_cloned and self.status in _HAS_DISKS:
             self.is_cloned = True
-            news += self._reach("cloned", None if late else now, now, late)
+            news += self._reach("cloned", None, now, late)
         if self.status in _TROUBLE:
             stage = CLONE if self.status in _CLONE_TROUBLE else START
             if stage == START or self._trouble is None:
@@ -158,9 +157,9 @@ class Machine:
             self._done |= {meta["name"]}
             if self._trouble and self._trouble.stage == CLONE:
                 self._out_of_trouble()
-            if not self.is_cloned and len(self._done) >= self.clones:
+            if self.clones and len(self._done) >= self.clones:
                 self.is_cloned = True
-                return self._reach("cloned", _since(status, "Ready") if late else now, now, late)
+                return self._reach("cloned", _since(status, "Ready"), now, late)
             return []
         running = _condition(status, "Running")
         if status.get("phase") == "Failed" or (running.get("status") == "False" and running.get("reason") == "Error"):
@@ -186,7 +185,7 @@ class Machine:
     def answer(self, now: float) -> list[str]:
         """Note that the API has taken it; return what is news."""
         self.there = True
-        return self._reach("created", now, now, False)
+        return self._reach("created", None, now, late=False)
 
     def vanish(self) -> None:
         """Note that the object is no longer there."""
@@ -205,15 +204,20 @@ class Machine:
         stage = CREATE if not self.there else (START if self.is_cloned else CLONE)
         self.failure = self._trouble or Failure(stage, f"{why}; its status is {self.status or 'not told'}")
 
-    def _reach(self, what: str, at: float | None, now: float, late: bool) -> list[str]:
-        """Note when something was reached, unless that is known or nobody asked for it."""
-        if self.asked is None or what in self._reached:
+    def _reach(self, what: str, told: float | None, now: float, late: bool) -> list[str]:
+        """Note when something was reached, unless that is known or nobody asked for it.
+
+        :param told: when it was, by the API's own timestamps; of an object that was listed they may follow later.
+        """
+        known = what in self._reached
+        if self.asked is None or getattr(self, what) is not None or (known and told is None):
             return []
         self._reached |= {what}
-        if late:
+        at: float | None = now
+        if late or known:
             # The API's times are whole seconds, so they may lie before the request.
             self.times = "api"
-            at = None if at is None else min(max(at, self.asked), now)
+            at = None if told is None else min(max(told, self.asked), now)
         setattr(self, what, at)
         return [what]
 

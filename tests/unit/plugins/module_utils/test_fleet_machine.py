@@ -59,9 +59,19 @@ def test_where_nobody_looked_the_api_tells() -> None:
     found = machine()
     found.see_machine(vm("Running", condition("Ready", "True", since=20)), NOON + 40, late=True)
     found.see_clone(volume("Succeeded", condition("Ready", "True", since=9)), NOON + 40, late=True)
-    assert (found.created, found.running, found.times) == (NOON + 1, NOON + 20, "api")
-    # That it runs told that its disks are there; when they were, nobody did.
-    assert found.cloned is None and found.settled
+    assert (found.created, found.cloned, found.running) == (NOON + 1, NOON + 9, NOON + 20)
+    assert found.times == "api" and found.settled
+
+
+def test_what_the_api_tells_later_is_taken_then() -> None:
+    found = machine()
+    # It runs, so its disk is there; since when, neither says yet.
+    assert found.see_machine(vm("Running"), NOON + 40, late=True) == ["created", "running", "cloned"]
+    assert (found.cloned, found.running) == (None, None) and found.settled
+    assert found.see_clone(volume("Succeeded", condition("Ready", "True", since=9)), NOON + 40, late=True) == ["cloned"]
+    assert found.see_machine(vm("Running", condition("Ready", "True", since=41)), NOON + 42, late=False) == ["running"]
+    assert (found.cloned, found.running, found.times) == (NOON + 9, NOON + 41, "api")
+    assert found.see_machine(vm("Running", condition("Ready", "True", since=50)), NOON + 51, late=False) == []
 
 
 def test_the_whole_seconds_of_the_api_do_not_lie_before_the_request() -> None:
