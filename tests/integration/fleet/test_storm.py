@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.virtscale.tuning.lab.standins.lab_client import LabClient
 
 from .fleet_drill import KUBECONFIG, LAB, until
+from .lab_fleet import times
 from .storm_drill import Drill, Witness, timings
 
 pytestmark = pytest.mark.lab
@@ -79,7 +80,7 @@ def test_all_are_timed_but_those_that_do_not_boot_and_those_that_find_no_node(
     assert abs(last - step["total_s"]) < 0.01
     assert step["total_s"] < 3 * COUNT
     assert set(witness.started().values()) == {1} and len(witness.started()) == COUNT
-    assert [row["status"] for row in storm["rows"]] == ["changed", "failed", "failed"]
+    assert [row["status"] for row in storm["rows"]] == ["changed"] + ["failed"] * len(failed)
 
 
 @pytest.mark.long
@@ -97,12 +98,15 @@ def test_it_goes_on_when_it_was_killed(drill: Drill, witness: Witness) -> None:
     """Killed at random moments: every machine is started once, and keeps the moment of its request."""
     drill.make(COUNT)
     random_s = random.Random(20261121)
-    storm = drill.begin()
-    for _kill in range(KILLS):
-        if not storm.kill(random_s.uniform(2, 9)):
-            break
+    killed = 0
+    # A run that goes on waits for what is left of the one before: many kills need guests that boot for long.
+    with times(guest_boot_s={"mean": max(20, 20 * KILLS - 80), "spread": 5}):
         storm = drill.begin()
-    (step,) = storm.end()["series"]
+        while killed < KILLS and storm.kill(random_s.uniform(2, 9)):
+            killed += 1
+            storm = drill.begin()
+        (step,) = storm.end()["series"]
+    assert killed >= 2, "it was over before it was killed"
     assert (step["answered"], step["failed"]) == (COUNT, [])
     assert step["answering"]["count"] + step["late"] == COUNT
     assert set(witness.started().values()) == {1} and len(witness.started()) == COUNT
