@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import resource
-import typing as t
 
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 
@@ -23,18 +23,17 @@ class Playbook:
     Nobody would see what they do any more, and the next run would meet them at the same objects.
     """
 
-    def __init__(self, work: str, parent: t.Callable[[], int] = os.getppid) -> None:
+    def __init__(self, work: str) -> None:
         """Remember who it is.
 
         :param work: what the process does, in a word: ``rollout``, ``storm``.
         """
         self._work = work
-        self._parent = parent
-        self._began_under = parent()
+        self._began_under = _forked_by()
 
     def killed(self) -> str | None:
         """Return that it was killed and what to do then, or None while it runs."""
-        if self._parent() == self._began_under:
+        if os.getppid() == self._began_under:
             return None
         return f"The playbook that began this {self._work} was killed. Run it again to go on."
 
@@ -46,6 +45,12 @@ class Playbook:
         killed = self.killed()
         if killed:
             raise TuningError(killed)
+
+
+def _forked_by() -> int:
+    """Return the process that began this one, which may have been killed before anybody asked."""
+    forked_by = multiprocessing.parent_process()
+    return forked_by.pid if forked_by and forked_by.pid else os.getppid()
 
 
 def allow_connections(number: int) -> None:

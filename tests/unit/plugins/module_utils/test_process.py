@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
-from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
-from ansible_collections.virtscale.tuning.plugins.module_utils._process import Playbook, peak_memory_bytes
+from ansible_collections.virtscale.tuning.plugins.module_utils._process import peak_memory_bytes
 
 _LIMITS = """
 import resource, sys
@@ -19,13 +20,48 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 
 
-def test_work_ends_with_its_playbook() -> None:
-    parents = iter([7, 7, 7, 1])
-    playbook = Playbook("storm", lambda: next(parents))
-    assert playbook.killed() is None
-    playbook.check()
-    with pytest.raises(TuningError, match=r"^The playbook that began this storm was killed. Run it again to go on.$"):
+_KILLED = """
+import multiprocessing, os, pathlib, signal, sys, time
+from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
+from ansible_collections.virtscale.tuning.plugins.module_utils._process import Playbook
+
+told = pathlib.Path(sys.argv[1])
+
+def work(parent):
+    playbook = Playbook("storm") if sys.argv[2] == "before" else None
+    if playbook:
         playbook.check()
+    told.write_text("works")
+    while os.getppid() == parent:
+        time.sleep(0.05)
+    try:
+        (playbook or Playbook("storm")).check()
+    except TuningError as error:
+        told.write_text(str(error))
+        told.rename(told.with_suffix(".end"))
+
+multiprocessing.get_context("fork").Process(target=work, args=(os.getpid(),)).start()
+while not told.exists():
+    time.sleep(0.05)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+
+
+@pytest.mark.parametrize("asked", ["before", "after"])
+def test_work_ends_with_its_playbook(tmp_path: Path, asked: str) -> None:
+    """Whether the work looks for the first time before its playbook is killed or only afterwards."""
+    told = tmp_path / "told"
+    subprocess.run([sys.executable, "-c", _KILLED, str(told), asked], env=_environment(), timeout=30)
+    end = time.monotonic() + 10
+    while not told.with_suffix(".end").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert (
+        told.with_suffix(".end").read_text() == "The playbook that began this storm was killed. Run it again to go on."
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,9 +74,8 @@ def test_work_ends_with_its_playbook() -> None:
     ],
 )
 def test_files_for_connections(hard: int, connections: int, limit: int) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     command = [sys.executable, "-c", _LIMITS, str(hard), str(connections)]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, env=_environment(), check=True, capture_output=True, text=True)
     assert int(done.stdout) == limit
 
 
