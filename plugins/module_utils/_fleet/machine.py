@@ -133,7 +133,7 @@ class Machine:
             self.there = True
             if self.failure and self.failure.stage == CREATE:
                 self.failure = None
-            news += self._reach("created", parse_time(meta.get("creationTimestamp")), now, late)
+            news += self._reach("created", meta.get("creationTimestamp"), now, late)
         self.status = status.get("printableStatus") or ""
         self.is_running = self.status == "Running"
         if self.is_running:
@@ -204,20 +204,20 @@ class Machine:
         stage = CREATE if not self.there else (START if self.is_cloned else CLONE)
         self.failure = self._trouble or Failure(stage, f"{why}; its status is {self.status or 'not told'}")
 
-    def _reach(self, what: str, told: float | None, now: float, late: bool) -> list[str]:
+    def _reach(self, what: str, told: str | None, now: float, late: bool) -> list[str]:
         """Note when something was reached, unless that is known or nobody asked for it.
 
-        :param told: when it was, by the API's own timestamps; of an object that was listed they may follow later.
+        :param told: the API's own timestamp of it; of an object that was listed it may follow later.
         """
         known = what in self._reached
-        if self.asked is None or getattr(self, what) is not None or (known and told is None):
+        if self.asked is None or getattr(self, what) is not None or (known and not told):
             return []
         self._reached |= {what}
         at: float | None = now
         if late or known:
             # The API's times are whole seconds, so they may lie before the request.
-            self.times = "api"
-            at = None if told is None else min(max(told, self.asked), now)
+            self.times, at = "api", parse_time(told)
+            at = None if at is None else min(max(at, self.asked), now)
         setattr(self, what, at)
         return [what]
 
@@ -244,9 +244,9 @@ def _condition(status: Object, kind: str) -> Object:
     return next((one for one in status.get("conditions") or [] if one.get("type") == kind), {})
 
 
-def _since(status: Object, kind: str) -> float | None:
+def _since(status: Object, kind: str) -> str | None:
     condition = _condition(status, kind)
-    return parse_time(condition.get("lastTransitionTime")) if condition.get("status") == "True" else None
+    return condition.get("lastTransitionTime") if condition.get("status") == "True" else None
 
 
 def _reason(status: Object, printable: str) -> str:
