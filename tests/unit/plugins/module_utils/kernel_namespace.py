@@ -11,6 +11,7 @@ import sys
 import typing as t
 
 import pytest
+from child_process import environment
 
 _PRELUDE = """
 import json, os, subprocess, sys
@@ -48,7 +49,7 @@ def in_namespace(script: str) -> t.Any:
     done = subprocess.run(
         ["unshare", "--net", "--mount", "--propagation", "private", sys.executable, "-"],
         input=f"{_PRELUDE}\n{script}\nprint(json.dumps(result))",
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=60,

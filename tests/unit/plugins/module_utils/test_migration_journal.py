@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import stat
 import subprocess
@@ -18,6 +17,7 @@ from ansible_collections.virtscale.tuning.plugins.module_utils._journal import J
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.history import History
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.journal import journal_path
 from ansible_collections.virtscale.tuning.plugins.module_utils._migration.times import facts_of_migration
+from child_process import environment
 from hypothesis import given
 from hypothesis import strategies as st
 from kubevirt_cluster import NOON, moved
@@ -109,10 +109,9 @@ while True:
 
 def test_what_was_written_survives_the_killing_of_the_writer(tmp_path: Path) -> None:
     path = tmp_path / "migrations.jsonl"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     for _time in range(3):
         size = path.stat().st_size if path.exists() else 0
-        with subprocess.Popen([sys.executable, "-c", _WRITER, str(path)], env=environment) as writer:
+        with subprocess.Popen([sys.executable, "-c", _WRITER, str(path)], env=environment()) as writer:
             while not path.exists() or path.stat().st_size < size + 100_000:
                 assert writer.poll() is None
                 time.sleep(0.01)

@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 from ansible_collections.virtscale.tuning.plugins.module_utils._process import peak_memory_bytes
+from child_process import environment
 
 _LIMITS = """
 import resource, sys
@@ -20,48 +18,40 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 
 
-_KILLED = """
-import multiprocessing, os, pathlib, signal, sys, time
+_PLAYBOOK = """
+import multiprocessing, os, sys, time
 from ansible_collections.virtscale.tuning.plugins.module_utils._errors import TuningError
 from ansible_collections.virtscale.tuning.plugins.module_utils._process import Playbook
 
-told = pathlib.Path(sys.argv[1])
-
-def work(parent):
-    playbook = Playbook("storm") if sys.argv[2] == "before" else None
-    if playbook:
+def task(parent):
+    playbook = None
+    if sys.argv[1] == "before":
+        playbook = Playbook("storm")
         playbook.check()
-    told.write_text("works")
+    print("works", flush=True)
     while os.getppid() == parent:
-        time.sleep(0.05)
+        time.sleep(0.01)
     try:
         (playbook or Playbook("storm")).check()
     except TuningError as error:
-        told.write_text(str(error))
-        told.rename(told.with_suffix(".end"))
+        print(error, flush=True)
 
-multiprocessing.get_context("fork").Process(target=work, args=(os.getpid(),)).start()
-while not told.exists():
-    time.sleep(0.05)
-os.kill(os.getpid(), signal.SIGKILL)
+worker = multiprocessing.get_context("fork").Process(target=task, args=(os.getpid(),))
+worker.start()
+worker.join()
 """
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-
-
-@pytest.mark.parametrize("asked", ["before", "after"])
-def test_work_ends_with_its_playbook(tmp_path: Path, asked: str) -> None:
+@pytest.mark.parametrize("looks", ["before", "after"])
+def test_work_ends_with_its_playbook(looks: str) -> None:
     """Whether the work looks for the first time before its playbook is killed or only afterwards."""
-    told = tmp_path / "told"
-    subprocess.run([sys.executable, "-c", _KILLED, str(told), asked], env=_environment(), timeout=30, check=False)
-    end = time.monotonic() + 10
-    while not told.with_suffix(".end").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert (
-        told.with_suffix(".end").read_text() == "The playbook that began this storm was killed. Run it again to go on."
-    )
+    command = [sys.executable, "-c", _PLAYBOOK, looks]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "works\n"
+        running.kill()
+        told = running.stdout.readline()
+    assert told == "The playbook that began this storm was killed. Run it again to go on.\n"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +65,7 @@ def test_work_ends_with_its_playbook(tmp_path: Path, asked: str) -> None:
 )
 def test_files_for_connections(hard: int, connections: int, limit: int) -> None:
     command = [sys.executable, "-c", _LIMITS, str(hard), str(connections)]
-    done = subprocess.run(command, env=_environment(), check=True, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True)
     assert int(done.stdout) == limit
 
 

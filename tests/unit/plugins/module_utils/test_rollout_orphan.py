@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from child_process import environment
 
 # A child of a child, as the processes of Ansible's tasks are.
 _PLAYBOOK = "import subprocess, sys, time; subprocess.Popen([sys.executable, *sys.argv[1:]]); time.sleep(60)"
@@ -22,9 +23,8 @@ print(watch.obstacle(), flush=True)
 
 
 def test_a_rollout_ends_when_its_playbook_is_killed(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     playbook = [sys.executable, "-c", _PLAYBOOK, "-c", _TASK]
-    with subprocess.Popen(playbook, env=environment, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(playbook, env=environment(), stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "None\n"
         running.kill()
